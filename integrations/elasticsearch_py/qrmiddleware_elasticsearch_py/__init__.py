@@ -1,0 +1,1 @@
+"""The qrmiddleware pipeline inside an elasticsearch-py client, without a proxy."""

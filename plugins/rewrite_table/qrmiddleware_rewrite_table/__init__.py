@@ -1,0 +1,1 @@
+"""Precomputed rewrites, looked up by query."""

@@ -1,0 +1,1 @@
+"""Rewriting rules in the rules.txt format of Querqy."""

@@ -1,0 +1,27 @@
+"""Search-engine middleware: plugins rewrite, widen, filter and rerank searches."""
+
+from qrmiddleware.errors import (
+    ConfigError,
+    PluginError,
+    QrmError,
+    RequestError,
+    UpstreamError,
+)
+from qrmiddleware.hooks import hookimpl
+from qrmiddleware.model import Boost, Hit, Proposal, Query, Restriction, Rewrite, Trace
+
+__all__ = [
+    "Boost",
+    "ConfigError",
+    "Hit",
+    "PluginError",
+    "Proposal",
+    "QrmError",
+    "Query",
+    "RequestError",
+    "Restriction",
+    "Rewrite",
+    "Trace",
+    "UpstreamError",
+    "hookimpl",
+]

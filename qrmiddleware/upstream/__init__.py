@@ -1,0 +1,1 @@
+"""What answers searches: a cluster over HTTP, or the embedded engine. One shape for both."""
