@@ -1,0 +1,60 @@
+"""JSON whose parts stay bytes until somebody needs them."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+Json: TypeAlias = Any
+"""A JSON value, read whole."""
+
+RawObject: TypeAlias = dict[str, msgspec.Raw]
+"""A JSON object: its keys in order, its values as the bytes that came."""
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_VALUE: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+
+
+class NotJsonError(ValueError):
+    """The bytes are not the JSON that was looked for; never reaches a client."""
+
+
+def _guarded(decode: Callable[[bytes | msgspec.Raw], Json], data: bytes | msgspec.Raw) -> Json:
+    try:
+        return decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJsonError(str(error)) from error
+
+
+def read_object(data: bytes | msgspec.Raw) -> RawObject:
+    """Read an object one level deep; raises ``NotJsonError``."""
+    members: RawObject = _guarded(_OBJECT.decode, data)
+    return members
+
+
+def read_array(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """Read an array one level deep; raises ``NotJsonError``."""
+    items: list[msgspec.Raw] = _guarded(_ARRAY.decode, data)
+    return items
+
+
+def read_value(data: bytes | msgspec.Raw) -> Json:
+    """Read a value whole; raises ``NotJsonError``."""
+    return _guarded(_VALUE.decode, data)
+
+
+def write(value: object) -> bytes:
+    """Write a value; ``Raw`` parts leave as they came."""
+    return _ENCODER.encode(value)
+
+
+def raw(value: object) -> msgspec.Raw:
+    """Write a value for use as a part of another."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
+def pretty(data: bytes) -> bytes:
+    """Indent JSON by two spaces, as the engines do for ``?pretty``."""
+    return msgspec.json.format(data, indent=2) + b"\n"

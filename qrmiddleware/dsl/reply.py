@@ -1,0 +1,248 @@
+"""Search replies: hits read one level deep, and the page put back among the rest as it came."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Final
+
+from msgspec import Raw
+
+from qrmiddleware.dsl.merge import NAME_PREFIX
+from qrmiddleware.dsl.raw import (
+    Json,
+    NotJsonError,
+    RawObject,
+    raw,
+    read_array,
+    read_object,
+    read_value,
+    write,
+)
+
+_NAMES: Final = "matched_queries"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHit:
+    """One hit of a reply.
+
+    Attributes:
+        tree: The hit by key, as it came.
+        doc_id: Its ``_id``.
+        index: Its ``_index``.
+        score: Its ``_score``; 0 where the engine gave none.
+        wordings: Positions of the wordings that found it.
+    """
+
+    tree: RawObject
+    doc_id: str
+    index: str
+    score: float
+    wordings: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes the document the same one in two rankings."""
+        return self.index, self.doc_id
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReply:
+    """A reply in its parts.
+
+    Attributes:
+        tree: The reply by key.
+        section: ``hits`` by key.
+        hits: ``hits.hits``, best first.
+    """
+
+    tree: RawObject
+    section: RawObject
+    hits: tuple[ReplyHit, ...]
+
+    @property
+    def total(self) -> int | None:
+        """Documents found, or counted up to ``track_total_hits``; ``None`` if not counted."""
+        if "total" not in self.section:
+            return None
+        total = read_value(self.section["total"])
+        value = total.get("value") if isinstance(total, dict) else total
+        return value if isinstance(value, int) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every shard answered in time."""
+        if bytes(self.tree.get("timed_out", b"false")) != b"false":
+            return False
+        shards = read_value(self.tree["_shards"]) if "_shards" in self.tree else {}
+        return not shards.get("failed")
+
+
+@dataclass(frozen=True, slots=True)
+class PageHit:
+    """A hit at its place on the answered page.
+
+    Attributes:
+        hit: As it came.
+        score: The ``_score`` to show; ``None`` leaves the engine's.
+        provenance: The ``_qrm`` object to show; empty shows none.
+    """
+
+    hit: ReplyHit
+    score: float | None = None
+    provenance: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+def read_reply(data: bytes | Raw) -> SearchReply:
+    """Read a search reply.
+
+    Raises:
+        NotJsonError: If it is not a reply with hits, such as one cut by ``filter_path``.
+    """
+    tree = read_object(data)
+    if "hits" not in tree:
+        problem = "no hits in the reply"
+        raise NotJsonError(problem)
+    section = read_object(tree["hits"])
+    hits = [_read_hit(item) for item in read_array(section.get("hits", Raw(b"[]")))]
+    return SearchReply(tree, section, tuple(hits))
+
+
+def _read_hit(data: Raw) -> ReplyHit:
+    tree = read_object(data)
+    score = read_value(tree["_score"]) if "_score" in tree else None
+    return ReplyHit(
+        tree,
+        doc_id=str(read_value(tree["_id"])) if "_id" in tree else "",
+        index=str(read_value(tree["_index"])) if "_index" in tree else "",
+        score=float(score) if isinstance(score, int | float) else 0.0,
+        wordings=_wordings(tree),
+    )
+
+
+def _wordings(tree: RawObject) -> tuple[int, ...]:
+    if _NAMES not in tree:
+        return ()
+    names = [name for name in read_value(tree[_NAMES]) if name.startswith(NAME_PREFIX)]
+    return tuple(sorted(int(name.removeprefix(NAME_PREFIX)) for name in names))
+
+
+def without_names(hit: ReplyHit) -> ReplyHit:
+    """Take the copies' names out of ``matched_queries``; the client's own stay."""
+    if _NAMES not in hit.tree:
+        return hit
+    names = read_value(hit.tree[_NAMES])
+    if isinstance(names, dict):  # with include_named_queries_score
+        kept: Json = {k: v for k, v in names.items() if not k.startswith(NAME_PREFIX)}
+    else:
+        kept = [name for name in names if not name.startswith(NAME_PREFIX)]
+    if len(kept) == len(names):
+        return hit
+    return replace(hit, tree=_exchanged(hit.tree, _NAMES, kept or None))
+
+
+def without_fields(hit: ReplyHit, ours: Sequence[str], wanted: Sequence[str]) -> ReplyHit:
+    """Take out of a hit's ``fields`` what only the pipeline asked for.
+
+    Args:
+        hit: A hit of a search that was sent with ``ours``.
+        ours: Field patterns that were added.
+        wanted: Field patterns of the client.
+    """
+    if "fields" not in hit.tree:
+        return hit
+    values = read_object(hit.tree["fields"])
+    kept = {
+        name: value
+        for name, value in values.items()
+        if _matches(name, wanted) or not _matches(name, ours)
+    }
+    if len(kept) == len(values):
+        return hit
+    return replace(hit, tree=_exchanged(hit.tree, "fields", kept or None))
+
+
+def field_values(hit: ReplyHit, fields: Sequence[str], *, whole_source: bool) -> dict[str, Json]:
+    """Return what a plugin gets to see of a document.
+
+    Args:
+        hit: As it came.
+        fields: Dotted field paths; empty for all there is.
+        whole_source: Read them from ``_source``, not from ``fields``.
+    """
+    if not whole_source:
+        fetched = read_value(hit.tree["fields"]) if "fields" in hit.tree else {}
+        return {
+            name: value[0] if isinstance(value, list) and len(value) == 1 else value
+            for name, value in fetched.items()
+            if not fields or _matches(name, fields)
+        }
+    source = read_value(hit.tree["_source"]) if "_source" in hit.tree else {}
+    if not fields:
+        return dict(source)
+    found = ((path, _at(source, path)) for path in fields)
+    return {path: value for path, value in found if value is not None}
+
+
+def render_reply(
+    reply: SearchReply,
+    page: Sequence[PageHit],
+    *,
+    max_score: float | None = None,
+    extension: Mapping[str, Json] | None = None,
+) -> bytes:
+    """Put a page of hits into a reply, and leave the rest of it as it came.
+
+    Args:
+        reply: Whose total, aggregations and all else are kept.
+        page: What to show, best first.
+        max_score: The ``max_score`` to show; ``None`` leaves the engine's.
+        extension: The ``ext.qrm`` object to show; empty shows none.
+    """
+    section = dict(reply.section)
+    section["hits"] = raw([_render_hit(item) for item in page])
+    if max_score is not None and "max_score" in section:
+        section["max_score"] = raw(max_score)
+    tree = dict(reply.tree)
+    tree["hits"] = raw(section)
+    if extension:
+        others = read_object(tree["ext"]) if "ext" in tree else {}
+        tree["ext"] = raw({**others, "qrm": raw(extension)})
+    return write(tree)
+
+
+def _render_hit(item: PageHit) -> RawObject:
+    tree = item.hit.tree
+    if item.score is None and not item.provenance:
+        return tree
+    tree = dict(tree)
+    if item.score is not None:
+        tree["_score"] = raw(item.score)
+    if item.provenance:
+        tree["_qrm"] = raw(item.provenance)
+    return tree
+
+
+def _exchanged(tree: RawObject, key: str, value: Json) -> RawObject:
+    """Return an object with one value exchanged, or taken out for ``None``."""
+    changed = dict(tree)
+    if value is None:
+        del changed[key]
+    else:
+        changed[key] = raw(value)
+    return changed
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _at(source: Json, path: str) -> Json:
+    """Follow a dotted path through objects and lists of objects."""
+    node: Json = source
+    for step in path.split("."):
+        if isinstance(node, list):
+            node = [item[step] for item in node if isinstance(item, dict) and step in item]
+        else:
+            node = node.get(step) if isinstance(node, dict) else None
+    return None if node == [] else node

@@ -1,0 +1,350 @@
+"""``_search`` bodies: found to be ours or not, and written again with another query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from qrmiddleware.dsl.merge import Slots
+from qrmiddleware.dsl.raw import Json, NotJsonError, RawObject, raw, read_object, read_value, write
+from qrmiddleware.dsl.text import TextLeaf, text_leaves
+from qrmiddleware.dsl.uri import Parameters
+from qrmiddleware.model import Query
+
+MAX_TEXT: Final = 1_000
+"""Longest text, in characters, that is worth rewriting; longer ones are pasted documents."""
+
+_URI_QUERY: Final = {
+    "df": "default_field",
+    "default_operator": "default_operator",
+    "analyzer": "analyzer",
+    "analyze_wildcard": "analyze_wildcard",
+    "lenient": "lenient",
+}
+"""URL parameters that go with ``q``, and their names in ``query_string``."""
+
+_BODY_PARAMETERS: Final = frozenset({"q", "source", "source_content_type", *_URI_QUERY})
+_PAGE_PARAMETERS: Final = frozenset({"from", "size"})
+_SOURCE_PARAMETERS: Final = frozenset(
+    {"_source", "_source_includes", "_source_excludes", "stored_fields"}
+)
+_FIELD_KEYS: Final = ("fields", "docvalue_fields", "stored_fields", "script_fields")
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What one request asks of the pipeline, from ``ext.qrm``, headers or URL parameters."""
+
+    pipeline: str | None = None
+    debug: bool = False
+    query_text: str | None = None
+    timeout_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A search body, one level deep.
+
+    Attributes:
+        sent: What is sent upstream if the pipeline leaves the search alone: the bytes
+            that came, without ``ext.qrm``.
+        tree: The same by key.
+        controls: What ``ext.qrm`` said.
+    """
+
+    sent: bytes
+    tree: RawObject = field(default_factory=dict)
+    controls: Controls = Controls()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search with a text in it.
+
+    Attributes:
+        query: The user's text.
+        tree: The body by key.
+        parameters: Of the URL.
+        slots: The ``query`` clause, and where in it the text sits.
+        offset: Hits to skip.
+        size: Hits wanted.
+        keeps_order: Why the order must stay the engine's; empty if it may be reranked.
+        single_trip: Why it must stay one search; empty if rankings may be fused.
+    """
+
+    query: Query
+    tree: RawObject
+    parameters: Parameters
+    slots: Slots
+    offset: int = 0
+    size: int = 10
+    keeps_order: str = ""
+    single_trip: str = ""
+
+    @property
+    def whole_source(self) -> bool:
+        """Whether hits come with their whole ``_source``."""
+        source = self.tree.get("_source")
+        return (
+            (source is None or bytes(source) == b"true")
+            and "stored_fields" not in self.tree
+            and not self.parameters.any_of(_SOURCE_PARAMETERS)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """A search that is none of our business; ``reason`` says why."""
+
+    reason: str
+
+
+def read_body(data: bytes) -> Body:
+    """Read a search body one level deep, and take ``ext.qrm`` out.
+
+    Raises:
+        NotJsonError: If it is not a JSON object; the engine will say so itself.
+    """
+    if not data.strip():
+        return Body(data)
+    tree = read_object(data)
+    if "ext" not in tree:
+        return Body(data, tree)
+    sections = read_object(tree["ext"])
+    if "qrm" not in sections:
+        return Body(data, tree)
+    controls = _controls(read_value(sections.pop("qrm")))
+    if sections:
+        tree["ext"] = raw(sections)
+    else:
+        del tree["ext"]
+    return Body(write(tree), tree, controls)
+
+
+def _controls(section: Json) -> Controls:
+    if not isinstance(section, dict):
+        return Controls()
+    text, pipeline, timeout = (section.get(k) for k in ("query_text", "pipeline", "timeout_ms"))
+    return Controls(
+        pipeline=pipeline if isinstance(pipeline, str) else None,
+        debug=section.get("debug") is True,
+        query_text=text if isinstance(text, str) else None,
+        timeout_ms=float(timeout) if isinstance(timeout, int | float) and timeout > 0 else None,
+    )
+
+
+def parse_search(
+    tree: RawObject,
+    parameters: Parameters,
+    *,
+    query_id: str = "",
+    index: str = "",
+    given_text: str | None = None,
+    text_paths: Sequence[str] = (),
+) -> SearchRequest | Untouched:
+    """Find the user's text in a search.
+
+    Args:
+        tree: The body by key.
+        parameters: Of the URL; ``q``, ``from``, ``size`` and ``sort`` win over the body's.
+        query_id: The request's id.
+        index: The index expression of the URL.
+        given_text: The text, if the client said it outright.
+        text_paths: Dotted paths into the body where the text is looked for first.
+    """
+    try:
+        clause = _query_clause(tree, parameters)
+        offset, size = (_number(tree, parameters, key) for key in ("from", "size"))
+        hint = _ubi_query(tree) or _at_paths(tree, text_paths)
+    except NotJsonError as error:
+        return Untouched(f"not a search body: {error}")
+    found = _find_text(clause, given_text, hint)
+    if isinstance(found, Untouched):
+        return found
+    text, leaves = found
+    return SearchRequest(
+        query=Query(text, query_id, index),
+        tree=tree,
+        parameters=parameters,
+        slots=Slots(clause, leaves),
+        offset=0 if offset is None else offset,
+        size=10 if size is None else size,
+        keeps_order=_why_ordered(tree, parameters, size),
+        single_trip=_why_single(tree, parameters, size),
+    )
+
+
+def render_search(
+    request: SearchRequest,
+    query: Json,
+    *,
+    offset: int | None = None,
+    size: int | None = None,
+    fields: Sequence[str] = (),
+    extra: Mapping[str, Json] | None = None,
+    without: Sequence[str] = (),
+) -> bytes:
+    """Write a body with another query; what is not named here leaves as it came.
+
+    Args:
+        request: The client's search.
+        query: The clause to ask.
+        offset: Hits to skip, if not as the client said.
+        size: Hits to return, if not as the client said.
+        fields: Fields to fetch beside what the client asked for.
+        extra: Keys to add or to exchange.
+        without: Keys to leave out.
+    """
+    tree = {key: value for key, value in request.tree.items() if key not in without}
+    tree["query"] = raw(query)
+    if offset is not None:
+        tree["from"] = raw(offset)
+    if size is not None:
+        tree["size"] = raw(size)
+    if fields:
+        asked = read_value(tree["fields"]) if "fields" in tree else []
+        tree["fields"] = raw([*asked, *fields])
+    for key, value in (extra or {}).items():
+        tree[key] = raw(value)
+    return write(tree)
+
+
+def rendered_parameters(request: SearchRequest, *, paged: bool) -> Parameters:
+    """Return the URL parameters that go with a rendered body.
+
+    Args:
+        request: The client's search.
+        paged: Whether the body says ``from`` and ``size``, which the URL's would override.
+    """
+    moved = _BODY_PARAMETERS | _PAGE_PARAMETERS if paged else _BODY_PARAMETERS
+    return request.parameters.without(moved)
+
+
+def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
+    """Return the patterns of all that the client wants under a hit's ``fields``."""
+    patterns: list[str] = []
+    for key in _FIELD_KEYS:
+        if key in request.tree:
+            asked = read_value(request.tree[key])
+            for item in asked if isinstance(asked, list | dict) else [asked]:
+                name = item.get("field") if isinstance(item, dict) else item
+                patterns.append(str(name))
+        patterns.extend((request.parameters.get(key) or "").split(","))
+    return tuple(pattern for pattern in patterns if pattern)
+
+
+def _query_clause(tree: RawObject, parameters: Parameters) -> Json:
+    uri_text = parameters.get("q")
+    if uri_text is None:
+        return read_value(tree["query"]) if "query" in tree else None
+    options = {
+        name: value
+        for parameter, name in _URI_QUERY.items()
+        if (value := parameters.get(parameter)) is not None
+    }
+    return {"query_string": {"query": uri_text, **options}}
+
+
+def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
+    value = parameters.get(key)
+    if value is None and key in tree:
+        value = read_value(tree[key])
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError) as error:
+        problem = f"[{key}] is not a number"
+        raise NotJsonError(problem) from error
+    if number < 0:
+        problem = f"[{key}] is negative"
+        raise NotJsonError(problem)
+    return number
+
+
+def _ubi_query(tree: RawObject) -> str | None:
+    if "ext" not in tree:
+        return None
+    section = read_value(tree["ext"])
+    ubi = section.get("ubi") if isinstance(section, dict) else None
+    text = ubi.get("user_query") if isinstance(ubi, dict) else None
+    return text if isinstance(text, str) and text else None
+
+
+def _at_paths(tree: RawObject, paths: Sequence[str]) -> str | None:
+    for path in paths:
+        first, *rest = path.split(".")
+        node: Json = read_value(tree[first]) if first in tree else None
+        for step in rest:
+            if isinstance(node, list) and step.isdigit() and int(step) < len(node):
+                node = node[int(step)]
+            else:
+                node = node.get(step) if isinstance(node, dict) else None
+        if isinstance(node, str) and node:
+            return node
+    return None
+
+
+def _find_text(
+    clause: Json, given: str | None, hint: str | None
+) -> tuple[str, tuple[TextLeaf, ...]] | Untouched:
+    """Find the leaves that carry the text; a hint that no leaf carries is passed over."""
+    every = tuple(text_leaves(clause))
+    hinted = tuple(leaf for leaf in every if hint is not None and _same(leaf.text, hint))
+    leaves = hinted or every
+    if given is not None:
+        leaves = tuple(leaf for leaf in every if _same(leaf.text, given))
+    if not leaves:
+        found = "the given text" if given is not None else "text"
+        return Untouched(f"no clause in scoring position carries {found}")
+    if any(not _same(leaf.text, leaves[0].text) for leaf in leaves):
+        return Untouched("clauses carry different texts")
+    if any(leaf.has_operators for leaf in leaves):
+        return Untouched("the text uses query operators")
+    return _worth_rewriting(given or leaves[0].text, leaves)
+
+
+def _worth_rewriting(
+    text: str, leaves: tuple[TextLeaf, ...]
+) -> tuple[str, tuple[TextLeaf, ...]] | Untouched:
+    if not text.strip():
+        return Untouched("the text is empty")
+    if len(text) > MAX_TEXT:
+        return Untouched(f"the text is longer than {MAX_TEXT} characters")
+    return text, leaves
+
+
+def _same(left: str, right: str) -> bool:
+    return left.casefold().split() == right.casefold().split()
+
+
+def _why_ordered(tree: RawObject, parameters: Parameters, size: int | None) -> str:
+    """Say why hits must stay in the engine's order; empty if they need not."""
+    if size == 0:
+        return "size is 0"
+    for key in ("scroll", "pit", "search_after", "slice"):
+        if key in tree or parameters.get(key) is not None:
+            return f"the search uses {key}"
+    sort = parameters.get("sort") or (read_value(tree["sort"]) if "sort" in tree else None)
+    if sort is not None and not _sorts_by_score(sort):
+        return "the search has its own sort"
+    if "stored_fields" in tree and b"_none_" in bytes(tree["stored_fields"]):
+        return "hits have no _id"
+    return ""
+
+
+def _sorts_by_score(sort: Json) -> bool:
+    if isinstance(sort, list) and len(sort) == 1:
+        (sort,) = sort
+    if isinstance(sort, dict) and list(sort) == ["_score"]:
+        order = sort["_score"]
+        sort = order.get("order", "desc") if isinstance(order, dict) else order
+        return bool(sort == "desc")
+    return sort in ("_score", "_score:desc")
+
+
+def _why_single(tree: RawObject, parameters: Parameters, size: int | None) -> str:
+    """Say why a search cannot be several whose rankings are fused; empty if it can."""
+    for key in ("collapse", "knn", "rescore", "rank", "min_score", "sort"):
+        if key in tree or parameters.get(key) is not None:
+            return f"the search uses {key}"
+    return _why_ordered(tree, parameters, size)

@@ -1,0 +1,178 @@
+"""Calls one plugin at a time through typed methods, and checks its answers at the boundary."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any, Final
+
+import pluggy
+
+from qrmiddleware.errors import ConfigError, PluginError
+from qrmiddleware.hooks import NAME, specs
+from qrmiddleware.model import Boost, Hit, Proposal, Query, Restriction, Rewrite, Trace
+
+HOOKS: Final = tuple(name for name in dir(specs) if name.startswith("qrm_"))
+"""Every hook there is."""
+
+
+class Hooks:
+    """The plugins of one pipeline, each called by its name.
+
+    Args:
+        plugins: Plugin objects by name, in configured order.
+
+    Raises:
+        ConfigError: If a plugin implements a hook that does not exist, or implements none.
+    """
+
+    def __init__(self, plugins: Mapping[str, object]) -> None:
+        self._manager = pluggy.PluginManager(NAME)
+        self._manager.add_hookspecs(specs)
+        for name, plugin in plugins.items():
+            self._register(name, plugin)
+        self._names = tuple(plugins)
+        self._callers = {
+            hook: {
+                name: self._manager.subset_hook_caller(
+                    hook, [other for other in plugins.values() if other is not plugin]
+                )
+                for name, plugin in plugins.items()
+                if hook in self.of(name)
+            }
+            for hook in HOOKS
+        }
+
+    def _register(self, name: str, plugin: object) -> None:
+        try:
+            self._manager.register(plugin, name=name)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            known = ", ".join(HOOKS)
+            problem = f"plugin {name!r}: {error}; hooks are: {known}"
+            raise ConfigError(problem) from error
+        unmarked = [
+            hook for hook in dir(plugin) if hook.startswith("qrm_") and hook not in self.of(name)
+        ]
+        if unmarked:
+            problem = f"plugin {name!r}: {unmarked[0]} is not marked with @hookimpl"
+            raise ConfigError(problem)
+        if not self.of(name):
+            problem = f"plugin {name!r} implements no hook; hooks are: {', '.join(HOOKS)}"
+            raise ConfigError(problem)
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """Return the hooks that a plugin implements."""
+        plugin = self._manager.get_plugin(name)
+        callers = self._manager.get_hookcallers(plugin) or []
+        return tuple(caller.name for caller in callers)
+
+    def startup(self) -> None:
+        """Let every plugin load what it needs, in order.
+
+        Raises:
+            ConfigError: As the plugin raised it.
+            PluginError: If a plugin raised anything else.
+        """
+        for name in self._callers["qrm_startup"]:
+            self._ask("qrm_startup", name)
+
+    def shutdown(self) -> list[PluginError]:
+        """Let every plugin go, last first; returns what went wrong on the way."""
+        problems = []
+        for name in reversed(self._callers["qrm_shutdown"]):
+            try:
+                self._ask("qrm_shutdown", name)
+            except PluginError as error:
+                problems.append(error)
+        return problems
+
+    def rewrite(self, name: str, query: Query) -> tuple[Proposal, ...] | None:
+        """Ask one plugin for proposals; raises ``PluginError``."""
+        answer = self._ask("qrm_rewrite", name, query=query)
+        if answer is None:
+            return None
+        proposals = tuple(_sequence(answer, name, "qrm_rewrite"))
+        for proposal in proposals:
+            problem = _problem_of(proposal)
+            if problem:
+                raise PluginError(name, "qrm_rewrite", problem)
+        return proposals
+
+    def filter(self, name: str, query: Query, hits: Sequence[Hit]) -> tuple[bool, ...] | None:
+        """Ask one plugin which hits to keep; raises ``PluginError``."""
+        answer = self._ask("qrm_filter", name, query=query, hits=hits)
+        if answer is None:
+            return None
+        flags = _one_each(answer, hits, name, "qrm_filter")
+        return tuple(bool(flag) for flag in flags)
+
+    def reward(self, name: str, query: Query, hits: Sequence[Hit]) -> tuple[float, ...] | None:
+        """Ask one plugin for rewards; raises ``PluginError``."""
+        answer = self._ask("qrm_reward", name, query=query, hits=hits)
+        if answer is None:
+            return None
+        rewards = _one_each(answer, hits, name, "qrm_reward")
+        try:
+            numbers = tuple(float(reward) for reward in rewards)
+        except (TypeError, ValueError) as error:
+            raise PluginError(name, "qrm_reward", f"a reward is not a number: {error}") from error
+        if not all(map(isfinite, numbers)):
+            raise PluginError(name, "qrm_reward", "a reward is not a finite number")
+        return numbers
+
+    def observe(self, trace: Trace) -> list[PluginError]:
+        """Show every plugin an answered search; returns what went wrong on the way."""
+        problems = []
+        for name in self._callers["qrm_observe"]:
+            try:
+                self._ask("qrm_observe", name, trace=trace)
+            except PluginError as error:
+                problems.append(error)
+        return problems
+
+    @property
+    def observers(self) -> bool:
+        """Whether any plugin implements ``qrm_observe``."""
+        return bool(self._callers["qrm_observe"])
+
+    def _ask(self, hook: str, name: str, **question: object) -> Any:  # noqa: ANN401 what a plugin returns is unknown until checked
+        try:
+            answers = self._callers[hook][name](**question)
+        except (PluginError, ConfigError):
+            raise
+        except Exception as error:
+            raise PluginError(name, hook, f"raised {error!r}") from error
+        return answers[0] if answers else None
+
+
+def _sequence(answer: object, name: str, hook: str) -> Sequence[Any]:
+    if isinstance(answer, str | bytes) or not isinstance(answer, Sequence):
+        try:
+            return list(answer.tolist())  # type: ignore[attr-defined]  # numpy arrays and tensors
+        except AttributeError:
+            problem = f"returned {type(answer).__name__}, not a sequence"
+            raise PluginError(name, hook, problem) from None
+    return answer
+
+
+def _one_each(answer: object, hits: Sequence[Hit], name: str, hook: str) -> Sequence[Any]:
+    values = _sequence(answer, name, hook)
+    if len(values) != len(hits):
+        raise PluginError(name, hook, f"{len(values)} answers for {len(hits)} hits")
+    return values
+
+
+def _problem_of(proposal: object) -> str:
+    """Say what a proposal breaks of its contract; empty if nothing."""
+    match proposal:
+        case Rewrite(text=str(text), weight=float() | int() as weight):
+            problem = "" if text.strip() else "a rewrite has no text"
+            if not 0 < weight <= 1:
+                problem = f"the weight of a rewrite is {weight!r}, not above 0 and up to 1"
+        case Boost(text=text, clause=clause) | Restriction(text=text, clause=clause):
+            one = bool(text) != (clause is not None)
+            problem = "" if one else "a boost or restriction needs a text or a clause, one of them"
+            if isinstance(proposal, Boost) and not (proposal.weight and isfinite(proposal.weight)):
+                problem = f"the weight of a boost is {proposal.weight!r}"
+        case _:
+            problem = f"proposed {proposal!r:.80}, which is no rewrite, boost or restriction"
+    return problem
