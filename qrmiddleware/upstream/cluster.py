@@ -1,0 +1,187 @@
+"""A cluster over HTTP: chooses nodes, repeats reads, streams both ways."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import aiohttp
+from elastic_transport import NodeConfig, NodePool
+from elastic_transport.client_utils import url_to_node_config
+
+from qrmiddleware.errors import ConfigError, UpstreamError
+from qrmiddleware.upstream.exchange import Headers, UpstreamReply, UpstreamRequest
+from qrmiddleware.upstream.fields import end_to_end, from_wire
+from qrmiddleware.upstream.nodes import ClusterNode, NodeFailureError, SilentError, UnreachedError
+from qrmiddleware.upstream.retry import may_repeat
+from qrmiddleware.upstream.tls import TlsOptions, tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """Where the cluster is and how to talk to it.
+
+    Attributes:
+        urls: One a node; a path is put before every target; ``user:password@`` is used as
+            ``authorization`` is.
+        timeout_ms: How long a node may stay silent, before its reply and in it.
+        connect_timeout_ms: How long connecting may take, TLS included.
+        connections_per_node: Further requests wait for a connection to become free.
+        max_retries: Further nodes to ask after one that failed.
+        authorization: ``Authorization`` for clients that send none, such as ``"ApiKey …"``.
+        tls: Whom to trust, for ``https`` URLs.
+        dead_node_backoff_ms: How long a node that failed is left alone, doubling each time …
+        max_dead_node_backoff_ms: … up to this.
+    """
+
+    urls: tuple[str, ...] = ("http://localhost:9200",)
+    timeout_ms: int = 60_000
+    connect_timeout_ms: int = 3_000
+    connections_per_node: int = 256
+    max_retries: int = 2
+    authorization: str | None = None
+    tls: TlsOptions = field(default_factory=TlsOptions)
+    dead_node_backoff_ms: int = 1_000
+    max_dead_node_backoff_ms: int = 30_000
+
+
+class ClusterUpstream:
+    """Elasticsearch or OpenSearch, reached over one or more nodes.
+
+    Raises:
+        ConfigError: If a URL cannot be understood, or a certificate cannot be loaded.
+    """
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self._max_retries = options.max_retries
+        self._patience = aiohttp.ClientTimeout(
+            connect=options.timeout_ms / 1000,
+            sock_connect=options.connect_timeout_ms / 1000,
+            sock_read=options.timeout_ms / 1000,
+        )
+        self._pool = NodePool(
+            _node_configs(options),
+            ClusterNode,
+            dead_node_backoff_factor=options.dead_node_backoff_ms / 1000,
+            max_dead_node_backoff=options.max_dead_node_backoff_ms / 1000,
+        )
+
+    async def start(self) -> None:
+        """Nothing to do: connections are opened when they are needed, and kept."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamReply:
+        """Ask one node after the other until one answers.
+
+        A request that may have reached a node is repeated only if it is a read with its body at
+        hand; one that could not be sent goes to the next node whatever it is.
+
+        Raises:
+            UpstreamError: 503 if no node could be reached, 504 if one stayed silent, 502 if one
+                broke off.
+        """
+        repeatable = may_repeat(request)
+        retries_left = self._max_retries
+        while True:
+            node = cast("ClusterNode", self._pool.get())
+            try:
+                response = await node.ask(request, self._patience)
+            except NodeFailureError as failure:
+                self._pool.mark_dead(node)
+                if retries_left == 0 or not _may_follow(failure, repeatable=repeatable):
+                    raise
+                retries_left -= 1
+            else:
+                self._pool.mark_live(node)
+                return ClusterReply(response, node.base_url)
+
+    async def close(self) -> None:
+        """Close all connections; what is still under way breaks off."""
+        for node in self._pool.all():
+            await cast("ClusterNode", node).close()
+
+
+class ClusterReply:
+    """A node's reply, as it comes in."""
+
+    def __init__(self, response: aiohttp.ClientResponse, node: str) -> None:
+        self._response = response
+        self._node = node
+        self._headers = end_to_end(
+            [(from_wire(name).lower(), from_wire(value)) for name, value in response.raw_headers]
+        )
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Headers:
+        """Without hop-by-hop fields."""
+        return self._headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives; raises ``UpstreamError`` if it breaks off."""
+        try:
+            while chunk := await self._response.content.readany():
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._broken(error) from error
+
+    async def read(self) -> bytes:
+        """Return the whole body; raises ``UpstreamError`` if it breaks off."""
+        try:
+            return await self._response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._broken(error) from error
+
+    async def close(self) -> None:
+        """Close the connection if the reply has not been read to its end."""
+        self._response.close()
+
+    def _broken(self, error: Exception) -> UpstreamError:
+        self._response.close()
+        if isinstance(error, TimeoutError):
+            return UpstreamError(f"{self._node}: the reply stopped half-way", status=504)
+        return UpstreamError(f"{self._node}: the reply broke off ({error})", status=502)
+
+
+def _may_follow(failure: NodeFailureError, *, repeatable: bool) -> bool:
+    match failure:
+        case UnreachedError():
+            return True
+        case SilentError():
+            return False  # the client has waited long enough
+        case _:
+            return repeatable
+
+
+def _node_configs(options: ClusterOptions) -> list[NodeConfig]:
+    if not options.urls:
+        msg = "upstream.urls is empty: name at least one node, such as http://localhost:9200"
+        raise ConfigError(msg)
+    configs = [_node_config(url, options) for url in options.urls]
+    if len(set(configs)) < len(configs):
+        msg = f"upstream.urls names a node twice: {', '.join(options.urls)}"
+        raise ConfigError(msg)
+    return configs
+
+
+def _node_config(url: str, options: ClusterOptions) -> NodeConfig:
+    try:
+        config = url_to_node_config(url, use_default_ports_for_scheme=True)
+    except ValueError as error:
+        msg = f"upstream.urls: {url!r} is not a URL such as http://localhost:9200 ({error})"
+        raise ConfigError(msg) from error
+    if config.scheme not in ("http", "https"):
+        msg = f"upstream.urls: {url!r} starts with neither http:// nor https://"
+        raise ConfigError(msg)
+    secure = config.scheme == "https"
+    headers = dict(config.headers)
+    if options.authorization:
+        headers.setdefault("authorization", options.authorization)
+    return config.replace(
+        headers=headers,
+        connections_per_node=options.connections_per_node,
+        ssl_context=tls_context(options.tls) if secure else None,
+        ssl_assert_fingerprint=options.tls.fingerprint if secure else None,
+    )
