@@ -1,0 +1,78 @@
+"""Artifacts from Maven repositories, through Maven itself: mirrors and proxies apply."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from textwrap import dedent
+
+import tenacity
+
+from qrmiddleware_benchmarks.engines.errors import EngineError, EngineMissingError
+
+_DEPENDENCY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+
+
+def copy_artifact(artifact: str, folder: Path, *, verbose: bool) -> None:
+    """Copy one artifact, ``group:name:version:type``, into a folder.
+
+    Raises:
+        EngineError: If Maven is missing or failed.
+    """
+    goal = (f"{_DEPENDENCY}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
+    _maven(*goal, verbose=verbose)
+
+
+def copy_with_dependencies(artifacts: tuple[str, ...], folder: Path, *, verbose: bool) -> None:
+    """Copy artifacts, ``group:name:version``, and all they need at run time into a folder.
+
+    Raises:
+        EngineError: If Maven is missing or failed.
+    """
+    pom = folder / "pom.xml"
+    pom.write_text(_pom(artifacts), encoding="utf-8")
+    goal = (f"{_DEPENDENCY}:copy-dependencies", f"-DoutputDirectory={folder}")
+    _maven("-f", str(pom), *goal, "-DincludeScope=runtime", verbose=verbose)
+
+
+def _pom(artifacts: tuple[str, ...]) -> str:
+    dependencies = "".join(
+        f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
+        f"<version>{version}</version></dependency>"
+        for group, name, version in (artifact.split(":") for artifact in artifacts)
+    )
+    return dedent(f"""\
+        <project xmlns="http://maven.apache.org/POM/4.0.0">
+          <modelVersion>4.0.0</modelVersion>
+          <groupId>qrmiddleware</groupId>
+          <artifactId>engines</artifactId>
+          <version>1</version>
+          <packaging>pom</packaging>
+          <dependencies>{dependencies}</dependencies>
+        </project>
+        """)
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_not_exception_type(EngineMissingError),
+    stop=tenacity.stop_after_attempt(3),
+    wait=tenacity.wait_exponential(multiplier=2),
+    reraise=True,
+)
+def _maven(*arguments: str, verbose: bool) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        message = "mvn is needed to fetch engines; install Maven (Debian: apt-get install maven)"
+        raise EngineMissingError(message)
+    quiet = () if verbose else ("--batch-mode", "--quiet", "--no-transfer-progress")
+    done = subprocess.run(  # noqa: S603 - the arguments are ours
+        [maven, "--strict-checksums", *quiet, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=None if verbose else subprocess.PIPE,
+        stderr=None if verbose else subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        problem = (done.stdout or "see above").strip()[-2000:]
+        message = f"Maven could not fetch {arguments[-1]}: {problem}"
+        raise EngineError(message)
