@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Raw
+
 from qrmiddleware.dsl.merge import Slots
 from qrmiddleware.dsl.raw import Json, NotJsonError, RawObject, raw, read_object, read_value, write
 from qrmiddleware.dsl.text import TextLeaf, text_leaves
@@ -22,7 +24,9 @@ _URI_QUERY: Final = {
 }
 """URL parameters that go with ``q``, and their names in ``query_string``."""
 
-_BODY_PARAMETERS: Final = frozenset({"q", "source", "source_content_type", *_URI_QUERY})
+_BODY_PARAMETERS: Final = frozenset(
+    {"q", "source", "source_content_type", "track_total_hits", *_URI_QUERY}
+)
 _PAGE_PARAMETERS: Final = frozenset({"from", "size"})
 _SOURCE_PARAMETERS: Final = frozenset(
     {"_source", "_source_includes", "_source_excludes", "stored_fields"}
@@ -161,9 +165,10 @@ def parse_search(
     if isinstance(found, Untouched):
         return found
     text, leaves = found
+    counted = parameters.get("track_total_hits")
     return SearchRequest(
         query=Query(text, query_id, index),
-        tree=tree,
+        tree=tree if counted is None else {**tree, "track_total_hits": Raw(counted.encode())},
         parameters=parameters,
         slots=Slots(clause, leaves),
         offset=0 if offset is None else offset,

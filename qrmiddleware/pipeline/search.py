@@ -1,0 +1,274 @@
+"""One search from end to end, as a generator: it yields what it waits for, and does no I/O.
+
+The proxy, the in-process clients and the evaluation drive the same generator.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from qrmiddleware.dsl.raw import Json, read_object
+from qrmiddleware.dsl.reply import (
+    PageHit,
+    ReplyHit,
+    SearchReply,
+    field_values,
+    read_reply,
+    render_reply,
+    without_fields,
+    without_names,
+)
+from qrmiddleware.dsl.search import SearchRequest, Untouched, client_field_patterns
+from qrmiddleware.model import Hit
+from qrmiddleware.pipeline.options import Options
+from qrmiddleware.pipeline.plan import (
+    Plan,
+    count_body,
+    first_searches,
+    prepare,
+    second_searches,
+    unnamed_search,
+)
+from qrmiddleware.pipeline.ranking import (
+    combined_rewards,
+    envelope_of,
+    falling,
+    fetched_ranking,
+    rerank,
+    window_scores,
+)
+from qrmiddleware.pipeline.steps import (
+    AskFilters,
+    AskRewards,
+    AskRewriters,
+    Flags,
+    Proposals,
+    Relay,
+    Rewards,
+    Step,
+    Trip,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A window after filtering and reranking.
+
+    Attributes:
+        hits: The new order.
+        rewards: The combined reward of a hit, by its key.
+        demoted: Keys of the hits that a filter flagged.
+        dropped: How many of them were taken out.
+    """
+
+    hits: tuple[ReplyHit, ...]
+    rewards: Mapping[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
+    demoted: frozenset[tuple[str, str]] = frozenset()
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search is answered with.
+
+    Attributes:
+        plan: What was asked.
+        envelope: The reply whose total, facets and all else are kept.
+        fetched: The ranking from place ``plan.start`` on, before any plugin judged it.
+        judged: The same after filter and reward plugins.
+        page: What is shown, best first.
+        scores: The ``_score`` of each shown hit; ``None`` leaves the engine's.
+        max_score: The ``max_score`` to show; ``None`` leaves the engine's.
+    """
+
+    plan: Plan
+    envelope: SearchReply
+    fetched: tuple[ReplyHit, ...]
+    judged: Judged
+    page: tuple[ReplyHit, ...]
+    scores: tuple[float | None, ...]
+    max_score: float | None = None
+
+    def render(self, extension: Mapping[str, Json] | None = None, *, debug: bool = False) -> bytes:
+        """Write the reply.
+
+        Args:
+            extension: What to show as ``ext.qrm``.
+            debug: Show where each hit comes from.
+        """
+        origins = self.provenance() if debug else [{}] * len(self.page)
+        shown = map(PageHit, self.page, self.scores, origins)
+        section = dict(extension or {})
+        if self.judged.dropped:
+            section["filtered"] = self.judged.dropped
+        return render_reply(self.envelope, list(shown), max_score=self.max_score, extension=section)
+
+    def provenance(self) -> list[dict[str, Json]]:
+        """Say of each shown hit which wordings found it, and where the engine had put it."""
+        ranks = {hit.key: rank for rank, hit in enumerate(self.fetched, self.plan.start + 1)}
+        return [self._origin(hit, ranks[hit.key]) for hit in self.page]
+
+    def _origin(self, hit: ReplyHit, rank: int) -> dict[str, Json]:
+        shown: dict[str, Json] = {
+            "found_by": list(_found_by(self.plan, hit)),
+            "upstream_score": hit.score,
+            "upstream_rank": rank,
+        }
+        if hit.key in self.judged.rewards:
+            shown["reward"] = self.judged.rewards[hit.key]
+        if hit.key in self.judged.demoted:
+            shown["demoted"] = True
+        return shown
+
+
+Search: TypeAlias = Generator[Step, Any, Answer | Untouched]
+Relayed: TypeAlias = Generator[Step, Any, Relay | Untouched]
+
+
+def search(request: SearchRequest, options: Options) -> Search:
+    """Answer one search; ``Untouched`` if no plugin has anything to say about it."""
+    proposals: Proposals = yield AskRewriters(request.query)
+    plan = prepare(request, proposals, options)
+    if not plan.acts:
+        return Untouched("no plugin proposed anything")
+    first = _replies((yield Trip(first_searches(plan), paged=plan.paged)))
+    second: tuple[SearchReply, ...] = ()
+    if bodies := second_searches(plan, first[0].total or 0, len(first[0].hits)):
+        second = _replies((yield Trip(bodies, paged=True, name="second_search")))
+    hits = fetched_ranking(plan, first, second)
+    judged = Judged(hits)
+    if plan.reranks:
+        judged = yield from _judge(plan, hits)
+    return finish(plan, envelope_of(plan, first, second), hits, judged)
+
+
+def blind_search(request: SearchRequest, options: Options) -> Relayed:
+    """Widen one search whose reply cannot be touched.
+
+    For scroll and asynchronous search, whose later pages come past the pipeline.
+    """
+    proposals: Proposals = yield AskRewriters(request.query)
+    plan = prepare(request, proposals, options)
+    if not plan.rewrites:
+        return Untouched("no plugin proposed anything")
+    return Relay(unnamed_search(plan))
+
+
+def count(request: SearchRequest, options: Options) -> Relayed:
+    """Count what a search with the same query finds."""
+    proposals: Proposals = yield AskRewriters(request.query)
+    plan = prepare(request, proposals, options)
+    if not plan.rewrites:
+        return Untouched("no plugin proposed anything")
+    if plan.policy == "append":
+        own: Sequence[bytes] = yield Trip((count_body(plan, union=False),), name="count")
+        found = int(bytes(read_object(own[0])["count"]))
+        return Relay(count_body(plan, union=found < options.merge.min_hits))
+    return Relay(count_body(plan, union=True))
+
+
+def finish(
+    plan: Plan, envelope: SearchReply, fetched: tuple[ReplyHit, ...], judged: Judged
+) -> Answer:
+    """Cut the page that the client asked for, and give every hit the score of its place.
+
+    Args:
+        plan: The search.
+        envelope: The reply whose total, facets and all else are kept.
+        fetched: The ranking from place ``plan.start`` on, before any plugin judged it.
+        judged: The same after filter and reward plugins.
+    """
+    first = plan.request.offset - plan.start
+    page = judged.hits[first : first + plan.request.size]
+    scores: tuple[float | None, ...] = (None,) * len(page)
+    max_score = None
+    if judged.hits != fetched:
+        scores = window_scores(fetched, plan.options.rank_window_size)[first:][: len(page)]
+    elif plan.fuses and fetched:
+        shown = falling([hit.score for hit in fetched])
+        scores, max_score = shown[first:][: len(page)], shown[0]
+    wanted = client_field_patterns(plan.request) if plan.extra_fields else ()
+    return Answer(
+        plan,
+        _as_asked(plan, envelope),
+        fetched,
+        judged,
+        tuple(without_fields(without_names(hit), plan.extra_fields, wanted) for hit in page),
+        scores,
+        max_score,
+    )
+
+
+def _replies(bodies: Sequence[bytes]) -> tuple[SearchReply, ...]:
+    return tuple(map(read_reply, bodies))
+
+
+def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]:
+    """Filter and rerank the window; what stands behind it stays."""
+    window = tuple(hits[: plan.options.rank_window_size])
+    seen = {hit.key: _seen(plan, hit) for hit in window}
+    flags: Flags = {}
+    if plan.options.filters and window:
+        flags = yield AskFilters(plan.request.query, tuple(seen.values()))
+    verdicts = _verdicts(plan.options, flags, len(window))
+    kept, demoted = (
+        tuple(hit for hit, verdict in zip(window, verdicts, strict=True) if verdict == wanted)
+        for wanted in ("keep", "demote")
+    )
+    totals: tuple[float, ...] = ()
+    if plan.options.reward_weights and kept:
+        rewards: Rewards = yield AskRewards(
+            plan.request.query, tuple(seen[hit.key] for hit in kept)
+        )
+        if rewards:
+            totals = combined_rewards(
+                rewards,
+                [hit.score for hit in kept],
+                plan.options.reward_weights,
+                engine_weight=plan.options.engine_weight,
+            )
+    ranked = rerank(kept, totals) if totals else kept
+    return Judged(
+        hits=(*ranked, *demoted, *hits[len(window) :]),
+        rewards={hit.key: total for hit, total in zip(kept, totals, strict=False)},
+        demoted=frozenset(hit.key for hit in demoted),
+        dropped=verdicts.count("drop"),
+    )
+
+
+def _verdicts(options: Options, flags: Flags, count: int) -> list[str]:
+    """Return ``keep``, ``demote`` or ``drop`` for each hit; the harshest filter decides."""
+    verdicts = ["keep"] * count
+    for action in ("demote", "drop"):
+        for name, answer in flags.items():
+            if options.filters[name] == action:
+                verdicts = [
+                    verdict if stays else action
+                    for verdict, stays in zip(verdicts, answer, strict=True)
+                ]
+    return verdicts
+
+
+def _seen(plan: Plan, hit: ReplyHit) -> Hit:
+    """Return what plugins get to see of a hit."""
+    return Hit(
+        hit.doc_id,
+        hit.score,
+        field_values(hit, plan.options.fields, whole_source=plan.request.whole_source),
+        hit.index,
+        _found_by(plan, hit),
+    )
+
+
+def _as_asked(plan: Plan, envelope: SearchReply) -> SearchReply:
+    """Take a total out again that only the pipeline wanted counted."""
+    if bytes(plan.request.tree.get("track_total_hits", b"true")) != b"false":
+        return envelope
+    section = {key: value for key, value in envelope.section.items() if key != "total"}
+    return SearchReply(envelope.tree, section, envelope.hits)
+
+
+def _found_by(plan: Plan, hit: ReplyHit) -> tuple[str, ...]:
+    if len(plan.wordings) == 1:
+        return (plan.wordings[0].text,)
+    return tuple(plan.wordings[position].text for position in hit.wordings)

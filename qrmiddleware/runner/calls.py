@@ -1,0 +1,171 @@
+"""Calls plugins off the caller's thread: bounded, in time, and not again while they fail."""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from qrmiddleware.errors import PluginError
+from qrmiddleware.model import Call
+
+
+class PluginPool:
+    """Threads for plugin calls; takes no more calls than it can hold.
+
+    Args:
+        threads: Calls that run at a time.
+        queue: Calls that may wait.
+    """
+
+    def __init__(self, threads: int = 16, queue: int = 64) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="qrm-plugin")
+        self._room = threading.BoundedSemaphore(threads + queue)
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any] | None:
+        """Start a call, or return ``None`` if there is no room."""
+        if not self._room.acquire(blocking=False):
+            return None
+        future = self._executor.submit(call)
+        future.add_done_callback(lambda _: self._room.release())
+        return future
+
+    def close(self) -> None:
+        """Take no more calls; those that wait are dropped, those that run are left to end."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Breaker:
+    """Switches a plugin's hook off after failures in a row, and tries it again after a while.
+
+    Args:
+        failures: Failures in a row that switch it off.
+        reset_s: Seconds until one call is let through to try it.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self, failures: int, reset_s: float, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        self._limit = failures
+        self._reset_s = reset_s
+        self._clock = clock
+        self._in_a_row = 0
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next call would be refused."""
+        return self._in_a_row >= self._limit and self._clock() < self._open_until
+
+    def admits(self) -> bool:
+        """Whether to call; where the time has come, only one caller is told to."""
+        if self._in_a_row < self._limit:
+            return True
+        if self._clock() < self._open_until:
+            return False
+        self._open_until = self._clock() + self._reset_s
+        return True
+
+    def note(self, *, success: bool) -> None:
+        """Learn how a call went."""
+        if success:
+            self._in_a_row = 0
+        else:
+            self._in_a_row += 1
+            if self._in_a_row >= self._limit:
+                self._open_until = self._clock() + self._reset_s
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One plugin in its place in a pipeline.
+
+    Attributes:
+        name: Its tag, or its entry-point name.
+        timeout_s: The longest it may take; ``None`` for its share of the search's time.
+        ignore_failure: Go on without it when it fails.
+        breaker: Of this member.
+    """
+
+    name: str
+    timeout_s: float | None
+    ignore_failure: bool
+    breaker: Breaker
+
+
+@dataclass(slots=True)
+class StageCall:
+    """A member's call under way in one search.
+
+    Attributes:
+        member: Who was asked.
+        future: Its answer to come; ``None`` if it was not asked at all.
+        refusal: Why it was not.
+        started: When it was asked.
+    """
+
+    member: Member
+    future: Future[Any] | None = None
+    refusal: str = ""
+    started: float = field(default_factory=perf_counter)
+
+    def limit(self, share_s: float) -> float:
+        """Return the seconds it may take, given its share."""
+        own = self.member.timeout_s
+        return share_s if own is None else min(own, share_s)
+
+
+def start_call(pool: PluginPool, member: Member, call: Callable[[], Any]) -> StageCall:
+    """Ask a member, unless its circuit is open or the pool is full."""
+    if not member.breaker.admits():
+        return StageCall(member, refusal="open_circuit")
+    future = pool.submit(call)
+    if future is None:
+        return StageCall(member, refusal="saturated")
+    return StageCall(member, future)
+
+
+def collect(calls: list[StageCall], hook: str) -> tuple[dict[str, Any], list[Call]]:
+    """Take the answers that have come, and give up the rest.
+
+    Returns:
+        The opinions by member, and how each call went.
+
+    Raises:
+        PluginError: If a member failed whose failure must not be ignored.
+    """
+    opinions: dict[str, Any] = {}
+    records: list[Call] = []
+    for call in calls:
+        status, problem, answer = _outcome(call)
+        if call.future is not None:
+            call.member.breaker.note(success=status in ("success", "no_opinion"))
+        if status == "success":
+            opinions[call.member.name] = answer
+        elapsed_ms = (perf_counter() - call.started) * 1_000
+        records.append(Call(call.member.name, hook, status, elapsed_ms, problem))
+        if problem and not call.member.ignore_failure:
+            raise PluginError(call.member.name, hook, problem)
+    return opinions, records
+
+
+def _outcome(call: StageCall) -> tuple[str, str, Any]:
+    """Return status, problem and answer."""
+    if call.future is None:
+        return call.refusal, f"not asked: {call.refusal}", None
+    if not call.future.done():
+        call.future.cancel()
+        return "timeout", "no answer in time", None
+    error = call.future.exception()
+    if error is not None:
+        return "error", str(error), None
+    answer = call.future.result()
+    return ("no_opinion", "", None) if answer is None else ("success", "", answer)
+
+
+def degraded(calls: list[Call]) -> Mapping[str, str]:
+    """Return who was skipped, and why."""
+    fine = ("success", "no_opinion")
+    return {call.plugin: call.status for call in calls if call.status not in fine}
