@@ -18,8 +18,12 @@ def copy_artifact(artifact: str, folder: Path, *, verbose: bool) -> None:
     Raises:
         EngineError: If Maven is missing or failed.
     """
-    goal = (f"{_DEPENDENCY}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
-    _maven(*goal, verbose=verbose)
+    _maven(
+        f"{_DEPENDENCY}:copy",
+        f"-DoutputDirectory={folder}",
+        f"-Dartifact={artifact}",
+        verbose=verbose,
+    )
 
 
 def copy_with_dependencies(artifacts: tuple[str, ...], folder: Path, *, verbose: bool) -> None:
@@ -30,8 +34,13 @@ def copy_with_dependencies(artifacts: tuple[str, ...], folder: Path, *, verbose:
     """
     pom = folder / "pom.xml"
     pom.write_text(_pom(artifacts), encoding="utf-8")
-    goal = (f"{_DEPENDENCY}:copy-dependencies", f"-DoutputDirectory={folder}")
-    _maven("-f", str(pom), *goal, "-DincludeScope=runtime", verbose=verbose)
+    _maven(
+        f"{_DEPENDENCY}:copy-dependencies",
+        f"-DoutputDirectory={folder}",
+        "-DincludeScope=runtime",
+        f"--file={pom}",
+        verbose=verbose,
+    )
 
 
 def _pom(artifacts: tuple[str, ...]) -> str:
@@ -65,7 +74,7 @@ def _maven(*arguments: str, verbose: bool) -> None:
         raise EngineMissingError(message)
     quiet = () if verbose else ("--batch-mode", "--quiet", "--no-transfer-progress")
     done = subprocess.run(  # noqa: S603 - the arguments are ours
-        [maven, "--strict-checksums", *quiet, *arguments],
+        [maven, *quiet, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=None if verbose else subprocess.PIPE,
         stderr=None if verbose else subprocess.STDOUT,
@@ -74,5 +83,5 @@ def _maven(*arguments: str, verbose: bool) -> None:
     )
     if done.returncode != 0:
         problem = (done.stdout or "see above").strip()[-2000:]
-        message = f"Maven could not fetch {arguments[-1]}: {problem}"
+        message = f"mvn {' '.join(arguments)} failed: {problem}"
         raise EngineError(message)
