@@ -93,8 +93,29 @@ class RedisPlace:
         return RedisTable(self)
 
     def publish(self, entries: Iterable[Entry], metadata: Metadata) -> None:
-        """Put a new generation here; see ``publish``."""
-        publish(self, entries, metadata)
+        """Write a new generation and switch to it; the old one expires five minutes later.
+
+        Until the switch the new one carries an expiry: what an interrupted import wrote goes away.
+
+        Args:
+            entries: The rewrites of one query together and best first, queries normalised.
+            metadata: Of the same entries.
+        """
+        name = secrets.token_hex(6)
+        prefix = f"{self.prefix}:{name}"
+        with readable_errors(self), self.connect() as client:
+            written = _write_metadata(client, prefix, metadata)
+            by_query = itertools.groupby(entries, key=lambda entry: entry.query)
+            values = (
+                (query, json.dumps([entry[1:] for entry in group], ensure_ascii=False))
+                for query, group in by_query
+            )
+            while batch := list(itertools.islice(values, BATCH)):
+                written |= _write_batch(client, prefix, batch)
+            _persist(client, written)
+            old = client.set(f"{self.prefix}:current", name, get=True)
+            if isinstance(old, str):
+                _expire_generation(client, f"{self.prefix}:{old}")
 
     def __str__(self) -> str:
         url = urlsplit(self.url)
@@ -119,8 +140,9 @@ def _bucket(prefix: str, query: str) -> str:
 class RedisTable:
     """Reads the current generation; which one that is, is asked once a second."""
 
-    def __init__(self, place: RedisPlace) -> None:
+    def __init__(self, place: RedisPlace, *, check_every_s: float = CHECK_EVERY_S) -> None:
         self._place = place
+        self._check_every_s = check_every_s
         self._client: redis.Redis | None = None
         self._generation: _Generation | None = None
         self._ask_again = 0.0
@@ -170,7 +192,7 @@ class RedisTable:
         if known is None or known.prefix != prefix:
             known = self._read_generation(prefix)
             self._generation = known
-        self._ask_again = now + CHECK_EVERY_S
+        self._ask_again = now + self._check_every_s
         return known
 
     def _read_generation(self, prefix: str) -> _Generation:
@@ -203,33 +225,11 @@ def readable_errors(place: RedisPlace) -> Iterator[None]:
         raise ConfigError(message) from error
 
 
-def publish(place: RedisPlace, entries: Iterable[Entry], metadata: Metadata) -> None:
-    """Write a new generation and switch to it; the old one expires five minutes later.
-
-    Until the switch the new one carries an expiry: what an interrupted import wrote goes away.
-
-    Args:
-        place: Where to.
-        entries: The rewrites of one query together and best first, queries normalised.
-        metadata: Of the same entries.
-    """
-    with readable_errors(place), place.connect() as client:
-        prefix = f"{place.prefix}:{secrets.token_hex(6)}"
-        written = {f"{prefix}:metadata"}
-        values = {name: str(value) for name, value in asdict(metadata).items()}
-        client.hset(f"{prefix}:metadata", mapping=dict[Any, Any](values))
-        client.expire(f"{prefix}:metadata", UNFINISHED_EXPIRES_S)
-        by_query = itertools.groupby(entries, key=lambda entry: entry.query)
-        values_by_query = (
-            (query, json.dumps([entry[1:] for entry in group], ensure_ascii=False))
-            for query, group in by_query
-        )
-        while batch := list(itertools.islice(values_by_query, BATCH)):
-            written |= _write_batch(client, prefix, batch)
-        _persist(client, written)
-        old = client.set(f"{place.prefix}:current", prefix.rpartition(":")[2], get=True)
-        if isinstance(old, str):
-            _expire_generation(client, f"{place.prefix}:{old}")
+def _write_metadata(client: redis.Redis, prefix: str, metadata: Metadata) -> set[str]:
+    key = f"{prefix}:metadata"
+    client.hset(key, mapping={name: str(value) for name, value in asdict(metadata).items()})
+    client.expire(key, UNFINISHED_EXPIRES_S)
+    return {key}
 
 
 def _write_batch(client: redis.Redis, prefix: str, batch: list[tuple[str, str]]) -> set[str]:

@@ -54,8 +54,9 @@ class SqliteTable:
     file has been replaced is looked at once a second; a look-up sees one file only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, check_every_s: float = CHECK_EVERY_S) -> None:
         self._path = path
+        self._check_every_s = check_every_s
         self._idle: deque[_Opened] = deque()
         self._identity: _Identity | None = None
         self._look_again = 0.0
@@ -109,7 +110,7 @@ class SqliteTable:
         if found != known:
             self._identity = found
             self._drop_idle()
-        self._look_again = now + CHECK_EVERY_S
+        self._look_again = now + self._check_every_s
         return found
 
     def _identify(self) -> _Identity:
