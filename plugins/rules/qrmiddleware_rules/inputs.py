@@ -25,13 +25,10 @@ def parse_input(text: str, column: int = 1) -> Input:
     shown = text.strip()
     if not OPERATORS.keys() & set(_ITEM.findall(text)):
         return Input((parse_phrase(text, column),), (0,), shown)
-    phrases: list[Phrase] = []
+    phrases: dict[Phrase, int] = {}
 
     def number_of(item: Word) -> int:
-        phrase = parse_phrase(item.text, item.column)
-        if phrase not in phrases:
-            phrases.append(phrase)
-        return phrases.index(phrase)
+        return phrases.setdefault(parse_phrase(item.text, item.column), len(phrases))
 
     expression = to_postfix(_condition_items(text, column), number_of)
     if holds(expression, ()):

@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from qrmiddleware import ConfigError, Query, Rewrite
+from qrmiddleware.testing import check_plugin
 from qrmiddleware_rules import Rules, live
 
 
@@ -18,6 +19,23 @@ def rules_file(tmp_path):
 @pytest.fixture
 def always_look(monkeypatch):
     monkeypatch.setattr(live, "_CHECK_EVERY_NS", 0)
+
+
+EVERYTHING = """\
+red shoe =>
+    SYNONYM: trainer
+    SYNONYM(0.5): boot
+    UP(10): category:shoe
+    DOWN: lace
+    FILTER: -toy
+word =>
+    SYNONYM: term
+    DELETE
+a* =>
+    UP: a $1
+red AND NOT blue =>
+    DELETE: red
+"""
 
 
 def started(**settings):
@@ -46,6 +64,17 @@ def test_proposes_what_the_files_say(rules_file, tmp_path):
         Rewrite("pipe", note=f"{rules_file}:1"),
     ]
     assert plugin.qrm_rewrite(Query("reel")) is None
+
+
+def test_keeps_the_plugin_contract(rules_file, tmp_path):
+    rules_file.write_text(EVERYTHING, encoding="utf-8")
+    spelling = tmp_path / "spelling.txt"
+    spelling.write_text("hsoe => hose\n*shoes => $1shoe\nthe =>\n", encoding="utf-8")
+
+    check_plugin(
+        Rules(Rules.Settings(path=rules_file, replace=spelling)),
+        queries=["the red shoes", "red shoe hsoe", "the", "red"],
+    )
 
 
 def test_several_files_count_as_one(rules_file, tmp_path):
