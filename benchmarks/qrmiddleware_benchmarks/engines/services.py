@@ -49,18 +49,18 @@ def identify(started: Iterable[subprocess.Popen[bytes]]) -> tuple[Process, ...]:
 
 
 def stop_processes(processes: Iterable[Process]) -> None:
-    """Ask processes to end, the last one first, and kill the groups of those that do not."""
+    """Ask processes and their groups to end, the last one first, and kill those that do not."""
     for process in reversed(tuple(processes)):
         live = process.alive()
         if live is None:
             continue
-        tree = [live, *live.children(recursive=True)]
-        live.terminate()
-        _, left = psutil.wait_procs(tree, timeout=_STOP_S)
-        if left:
+        left = [live, *live.children(recursive=True)]
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            psutil.wait_procs(left, timeout=_STOP_S)
+                os.killpg(process.pid, number)
+            _, left = psutil.wait_procs(left, timeout=_STOP_S)
+            if not left:
+                break
 
 
 def _wait_until_it_answers(service: Service, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,0 +1,65 @@
+import socket
+
+import pytest
+
+from qrmiddleware_benchmarks.engines import (
+    ENGINES,
+    Engine,
+    EngineError,
+    EngineMissingError,
+    Options,
+    lent_engine,
+    require,
+    running,
+    start_engine,
+)
+from qrmiddleware_benchmarks.engines.probes import free_port
+
+
+def test_an_engine_that_is_not_here_is_named_with_the_command_that_gets_it(engines_dir):
+    with pytest.raises(EngineMissingError, match="qrm-engines fetch opensearch"):
+        require("opensearch", fetch=False)
+
+
+def test_the_environment_can_lend_an_engine(monkeypatch):
+    monkeypatch.setenv("QRM_E2E_OPENSEARCH_URL", "http://10.0.0.1:9200/")
+
+    with running("opensearch", fetch=False) as engine:
+        assert engine == Engine("opensearch", "http://10.0.0.1:9200")
+        assert engine.auth is None
+        assert engine.pids() == ()
+
+
+def test_a_lent_engine_may_have_security(monkeypatch, tmp_path):
+    monkeypatch.setenv("QRM_E2E_SECURE_ELASTICSEARCH_URL", "https://10.0.0.1:9200")
+    monkeypatch.setenv("QRM_E2E_SECURE_ELASTICSEARCH_CA_CERTS", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("QRM_E2E_SECURE_ELASTICSEARCH_USERNAME", "ada")
+    monkeypatch.setenv("QRM_E2E_SECURE_ELASTICSEARCH_PASSWORD", "secret")
+
+    engine = lent_engine("elasticsearch", security=True)
+
+    assert engine is not None
+    assert engine.auth == ("ada", "secret")
+    assert engine.ca_certs == tmp_path / "ca.pem"
+    assert "secret" not in repr(engine)
+    assert lent_engine("elasticsearch", security=False) is None
+
+
+def test_a_taken_port_is_refused_before_anything_starts(engines_dir):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = Options(taken.getsockname()[1])
+
+        with pytest.raises(EngineError, match="is taken"):
+            start_engine("redis", options, fresh=False)
+
+
+@pytest.mark.parametrize("upstream", ["", "https://x", "localhost:9200"])
+def test_nginx_wants_a_plain_http_upstream(tmp_path, upstream):
+    with pytest.raises(EngineError, match="http:// URL"):
+        ENGINES["nginx"].prepare(tmp_path, Options(free_port(), upstream=upstream))
+
+
+@pytest.mark.parametrize("name", ["redis", "chromium"])
+def test_engines_without_a_secure_form_say_so(tmp_path, name):
+    with pytest.raises(EngineError, match="--security"):
+        ENGINES[name].prepare(tmp_path, Options(free_port(), security=True))
