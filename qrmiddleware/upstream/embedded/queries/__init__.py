@@ -1,0 +1,1 @@
+"""Queries: from Elasticsearch's JSON to clauses that tantivy runs."""
