@@ -47,24 +47,28 @@ PasswordOption = Annotated[
 ]
 
 
+ColumnsOption = Annotated[
+    str, typer.Option(metavar="Q,R[,S]", help="What the file calls query, rewrite and score.")
+]
+AppendOption = Annotated[
+    bool, typer.Option("--append", help="Keep what the table holds; new scores win.")
+]
+PunctuationOption = Annotated[
+    bool, typer.Option("--ignore-punctuation", help="Read punctuation in queries as blanks.")
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Write nothing if any row is bad.")]
+
+
 @app.command("import", no_args_is_help=True)
 def import_(
     file: Annotated[Path, typer.Argument(help="What to read.", exists=True, dir_okay=False)],
     to: Annotated[str, typer.Option("--to", metavar="TABLE", help="Path or Redis URL.")],
     format_: FormatOption = None,
-    columns: Annotated[
-        str, typer.Option(metavar="Q,R[,S]", help="What the file calls query, rewrite and score.")
-    ] = "",
+    columns: ColumnsOption = "",
     *,
-    append: Annotated[
-        bool, typer.Option("--append", help="Keep what the table holds; new scores win.")
-    ] = False,
-    ignore_punctuation: Annotated[
-        bool, typer.Option("--ignore-punctuation", help="Read punctuation in queries as blanks.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Write nothing if any row is bad.")
-    ] = False,
+    append: AppendOption = False,
+    ignore_punctuation: PunctuationOption = False,
+    strict: StrictOption = False,
     redis_prefix: PrefixOption = DEFAULT_PREFIX,
     redis_password_env: PasswordOption = "",
 ) -> None:
@@ -72,11 +76,8 @@ def import_(
 
     The new table takes the old one's place at once; a running qrm serve notices within a second.
 
-    TSV: query, rewrite, score; the score and a header line may be missing.
-
-    JSONL: {"query": …, "rewrites": [{"text": …, "score": …}]}, or query, rewrite and score.
-
-    Parquet: columns query, rewrite and score.
+    A row holds a query, a rewrite and a score; a line of JSONL may hold all of a query:
+    {"query": …, "rewrites": [{"text": …, "score": …}]}.
 
     [bold]Examples[/bold]
 
@@ -91,13 +92,11 @@ def import_(
     address = Address(to, redis_prefix, redis_password_env)
     normalisation = NFKC_CASEFOLD_NO_PUNCTUATION if ignore_punctuation else NFKC_CASEFOLD
     console = _console_for_messages()
+    write = _append if append else Address.write
     with _errors_for_people(console):
         rows = _read(file, format_ or Format.of(file), _columns(columns), console)
         entries = _sift(rows, console, strict=strict)
-        if append:
-            metadata = _append(address, entries, normalisation, source=file.name)
-        else:
-            metadata = address.write(entries, normalisation=normalisation, source=file.name)
+        metadata = write(address, entries, normalisation=normalisation, source=file.name)
         console.print(f"{metadata.rewrites:,} rewrites of {metadata.queries:,} queries written")
 
 
@@ -202,7 +201,7 @@ def _columns(names: str) -> Columns | None:
 
 
 def _append(
-    address: Address, entries: Iterable[Entry], normalisation: str, *, source: str
+    address: Address, entries: Iterable[Entry], *, normalisation: str, source: str
 ) -> Metadata:
     """Write what is there and what is new as one table."""
     with closing(address.open()) as old:
