@@ -216,7 +216,7 @@ class LimitSettings(Section):
     """``limits``: bounds on what one request and all of them together may take."""
 
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 10 * 2**20
-    """Bodies above this are passed through unread, and so are replies (100 times this)."""
+    """Search bodies above this are passed through unread."""
     plugin_threads: Annotated[int, Field(ge=1, le=512)] = 16
     """Plugin calls that run at a time."""
     plugin_queue: Annotated[int, Field(ge=0)] = 64

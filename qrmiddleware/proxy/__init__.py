@@ -1,1 +1,1 @@
-""""""
+"""The drop-in proxy: the only package that listens on sockets."""

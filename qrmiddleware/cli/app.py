@@ -1,0 +1,53 @@
+"""The commands, and those that plugins bring along."""
+
+from importlib.metadata import entry_points, version
+from typing import Annotated, Final
+
+import typer
+
+from qrmiddleware.cli import demo, inspect, serving
+from qrmiddleware.cli.console import err, out
+
+COMMANDS_GROUP: Final = "qrmiddleware.commands"
+"""Entry points here are typer applications; their name is the sub-command."""
+
+
+def build_app() -> typer.Typer:
+    """Put the command together."""
+    app = typer.Typer(
+        name="qrm",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        help=(
+            "Search-engine middleware: a drop-in proxy whose plugins rewrite, widen, filter "
+            "and rerank searches.\n\n"
+            "Begin with `qrm demo`, or put `qrm serve --upstream http://localhost:9200` in "
+            "front of your cluster."
+        ),
+    )
+    app.callback()(_root)
+    app.command()(serving.serve)
+    app.command()(demo.demo)
+    app.command()(serving.check)
+    app.command()(inspect.plugins)
+    app.command()(inspect.rewrite)
+    app.command()(inspect.explain)
+    app.command("config-schema")(serving.config_schema)
+    for point in sorted(entry_points(group=COMMANDS_GROUP)):
+        try:
+            app.add_typer(point.load(), name=point.name)
+        except ImportError as error:
+            err.print(f"[yellow]command {point.name} of {point.value} is left out: {error}[/]")
+    return app
+
+
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if show_version:
+        out.print(version("qrmiddleware"))
+        raise typer.Exit

@@ -1,0 +1,214 @@
+"""``qrm plugins``, ``qrm rewrite``, ``qrm explain``: look inside."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+
+from qrmiddleware.cli.asking import ask_search, proposals_for
+from qrmiddleware.cli.console import ConfigOption, UpstreamOption, out, settings_for
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.hooks.manager import HOOKS
+from qrmiddleware.runner.plugins import installed_plugins, load_plugin
+
+IndexOption = Annotated[str, typer.Option("--index", "-i", help="Index to search.")]
+PipelineOption = Annotated[
+    str | None, typer.Option("--pipeline", "-p", help="Pipeline; else the one of the index.")
+]
+
+
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the installed plugins, their hooks and their options.
+
+    Examples:
+
+        qrm plugins
+
+        qrm plugins --json
+    """
+    found = [_described(name) for name in installed_plugins()]
+    if as_json:
+        out.print_json(json.dumps(found))
+        return
+    for plugin in found:
+        title = f"[bold]{plugin['name']}[/] {plugin['version']} · {', '.join(plugin['hooks'])}"
+        table = Table(
+            "option", "type", "default", "what it does", title=title, title_justify="left"
+        )
+        for option in plugin["options"]:
+            table.add_row(option["name"], option["type"], option["default"], option["help"])
+        out.print(plugin["problem"] or table)
+        out.print(plugin["summary"], style="dim")
+        out.print()
+
+
+def _described(name: str) -> dict[str, Any]:
+    point = installed_plugins()[name]
+    shown: dict[str, Any] = {
+        "name": name,
+        "version": point.dist.version if point.dist else "",
+        "summary": "",
+        "hooks": [],
+        "options": [],
+        "problem": "",
+    }
+    try:
+        plugin = load_plugin(name)
+    except ConfigError as error:
+        return {**shown, "problem": str(error)}
+    properties = plugin.Settings.model_json_schema().get("properties", {})
+    return {
+        **shown,
+        "summary": (plugin.__doc__ or "").partition("\n")[0],
+        "hooks": [hook for hook in HOOKS if hasattr(plugin, hook)],
+        "options": [
+            {
+                "name": key,
+                "type": _type_of(plugin, key),
+                "default": "required" if field.is_required() else str(field.default),
+                "help": (field.description or properties.get(key, {}).get("description") or ""),
+            }
+            for key, field in plugin.Settings.model_fields.items()
+        ],
+    }
+
+
+def _type_of(plugin: type[Any], key: str) -> str:
+    annotation = plugin.Settings.model_fields[key].annotation
+    name = getattr(annotation, "__name__", None)
+    plain = isinstance(annotation, type) and not getattr(annotation, "__args__", ())
+    return (
+        name if plain and name else str(annotation).replace("typing.", "").replace("pathlib.", "")
+    )
+
+
+def rewrite(
+    text: Annotated[str, typer.Argument(help="What a user would type.")],
+    config: ConfigOption = None,
+    index: IndexOption = "",
+    pipeline: PipelineOption = None,
+) -> None:
+    """Show what the rewriters propose for a query, and what would be admitted. Asks no engine.
+
+    Examples:
+
+        qrm rewrite "red sneakers" --config qrmiddleware.yaml
+
+        qrm rewrite "red sneakers" -c qrmiddleware.yaml --pipeline default
+    """
+    settings = settings_for(config)
+    run, decisions = asyncio.run(proposals_for(settings, text, index, pipeline))
+    out.print(_decision_table(decisions))
+    out.print(_call_table(run))
+
+
+def explain(
+    text: Annotated[str, typer.Argument(help="What a user would type.")],
+    config: ConfigOption = None,
+    upstream: UpstreamOption = None,
+    index: IndexOption = "",
+    pipeline: PipelineOption = None,
+    fields: Annotated[
+        str, typer.Option(help="Fields to search, with boosts: title^2,description.")
+    ] = "*",
+    body: Annotated[
+        Path | None,
+        typer.Option(help="Search body to use instead; {{query}} stands for the text."),
+    ] = None,
+    size: Annotated[int, typer.Option(help="Hits to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole reply.")] = False,
+) -> None:
+    """Run one search through a pipeline, and show what happened to it and where hits come from.
+
+    Examples:
+
+        qrm explain "red sneakers" -c qrmiddleware.yaml --index products --fields title^2,text
+
+        qrm explain "red sneakers" -c qrmiddleware.yaml --index products --body search.json
+    """
+    settings = settings_for(config, upstream__urls=upstream)
+    search = _search_body(text, fields, body, size)
+    reply = asyncio.run(ask_search(settings, search, index, pipeline))
+    if as_json:
+        out.print_json(json.dumps(reply))
+        return
+    section = reply.get("ext", {}).get("qrm")
+    if section is None:
+        out.print_json(json.dumps(reply))
+        raise typer.Exit(1)
+    out.print(
+        f"pipeline [bold]{section['pipeline']}[/] · outcome [bold]{section['outcome']}[/]"
+        f" · merge {section['policy'] or 'none'}"
+        + (f" ({section['policy_note']})" if section.get("policy_note") else "")
+    )
+    out.print(_decision_table(section["decisions"]))
+    out.print(_call_table(section))
+    for sent in section["searches"]:
+        pretty = json.dumps(json.loads(sent), indent=2, ensure_ascii=False)
+        out.print(Panel(Syntax(pretty, "json", word_wrap=True), title="asked", title_align="left"))
+    out.print(_hit_table(reply))
+
+
+def _search_body(text: str, fields: str, body: Path | None, size: int) -> dict[str, Any]:
+    if body is None:
+        match = {"query": text, "fields": fields.split(",")}
+        return {"query": {"multi_match": match}, "size": size}
+    quoted = json.dumps(text)[1:-1]
+    try:
+        search: dict[str, Any] = json.loads(
+            body.read_text(encoding="utf-8").replace("{{query}}", quoted)
+        )
+    except (OSError, ValueError) as error:
+        problem = f"{body}: {error}"
+        raise ConfigError(problem) from error
+    return {**search, "size": size}
+
+
+def _decision_table(decisions: list[dict[str, Any]]) -> Table:
+    table = Table("plugin", "proposal", "text", "weight", "decision", "why", title="Proposals")
+    for item in decisions:
+        verdict = "[green]admitted[/]" if item["admitted"] else "[yellow]left out[/]"
+        reason = item["note"] if item["admitted"] else item["reason"]
+        text = item["text"] or json.dumps(item.get("clause"))
+        table.add_row(
+            item["plugin"], item["kind"], text, f"{item.get('weight', '')}", verdict, reason
+        )
+    if not decisions:
+        table.add_row("", "nothing was proposed", "", "", "", "")
+    return table
+
+
+def _call_table(section: dict[str, Any]) -> Table:
+    table = Table("stage", "plugin", "status", "ms", title="Time")
+    for call in section["processor_results"]:
+        status = f"{call['status']} {call.get('error', '')}".strip()
+        table.add_row(call["processor_name"], call["tag"], status, f"{call['duration_millis']:.2f}")
+    for stage, elapsed_ms in section["timings_ms"].items():
+        table.add_row(stage, "", "", f"{elapsed_ms:.2f}", style="dim")
+    return table
+
+
+def _hit_table(reply: dict[str, Any]) -> Table:
+    total = reply["hits"].get("total")
+    found = total.get("value") if isinstance(total, dict) else total
+    table = Table("#", "was", "_id", "score", "found by", "document", title=f"Hits of {found}")
+    for place, hit in enumerate(reply["hits"]["hits"], start=1):
+        origin = hit.get("_qrm", {})
+        source = hit.get("_source", {})
+        shown = source.get("title") or source.get("name") or json.dumps(source)
+        table.add_row(
+            str(place),
+            str(origin.get("upstream_rank", "")),
+            hit["_id"],
+            f"{hit.get('_score') or 0:.3f}",
+            ", ".join(origin.get("found_by", [])),
+            str(shown)[:80],
+        )
+    return table

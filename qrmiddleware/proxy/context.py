@@ -1,0 +1,138 @@
+"""What serving one request needs to know, and what it tells back."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from qrmiddleware.config.settings import Settings
+from qrmiddleware.dsl.search import Controls
+from qrmiddleware.dsl.uri import Parameters
+from qrmiddleware.errors import RequestError
+from qrmiddleware.proxy.client import OUR_PARAMETERS, ClientReply, ClientRequest
+from qrmiddleware.proxy.metrics import Metrics
+from qrmiddleware.runner.drive import Run
+from qrmiddleware.runner.pipelines import Pipelines
+from qrmiddleware.upstream.exchange import Headers, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all requests share."""
+
+    settings: Settings
+    upstream: Upstream
+    pipelines: Pipelines
+    metrics: Metrics
+    log: structlog.stdlib.BoundLogger
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its reply.
+
+    Attributes:
+        service: What all requests share.
+        request: Of the client.
+        reply: To the client.
+        request_id: The client's own, or a new one.
+    """
+
+    service: Service
+    request: ClientRequest
+    reply: ClientReply
+    request_id: str
+
+    @classmethod
+    def of(cls, service: Service, request: ClientRequest, reply: ClientReply) -> "Exchange":
+        """Begin one."""
+        given = request.header("x-request-id") or request.header("x-opaque-id")
+        return cls(service, request, reply, given or secrets.token_hex(8))
+
+    def controls(self, in_body: Controls) -> Controls:
+        """Return what the request asks of the pipeline: URL over headers over ``ext.qrm``.
+
+        Raises:
+            RequestError: If the timeout is no number.
+        """
+        request, parameters = self.request, self.request.parameters
+        debug = request.header("x-qrm-debug").lower() == "true" or parameters.flag("qrm_debug")
+        timeout = parameters.get("qrm_timeout_ms") or request.header("x-qrm-timeout-ms")
+        return replace(
+            in_body,
+            pipeline=parameters.get("qrm_pipeline")
+            or request.header("x-qrm-pipeline")
+            or in_body.pipeline,
+            debug=debug or in_body.debug,
+            query_text=in_body.query_text or _header_text(request) or None,
+            timeout_ms=_milliseconds(timeout) if timeout else in_body.timeout_ms,
+        )
+
+    @property
+    def upstream_parameters(self) -> Parameters:
+        """The URL's parameters without our own."""
+        return self.request.parameters.without(OUR_PARAMETERS)
+
+    def headers(
+        self, runs: Iterable[Run], applied: Iterable[str], more: Mapping[str, str] | None = None
+    ) -> Headers:
+        """Return the headers that say what the pipeline did.
+
+        Args:
+            runs: The searches of this request.
+            applied: What was done to any of them.
+            more: Further parts that were skipped, and why.
+        """
+        runs = list(runs)
+        headers = [
+            ("x-qrm-request-id", self.request_id),
+            ("x-qrm-pipeline", ",".join(dict.fromkeys(run.pipeline.name for run in runs))),
+            ("x-qrm-applied", ",".join(dict.fromkeys(applied)) or "none"),
+        ]
+        skipped = {name: why for run in runs for name, why in run.degraded.items()}
+        skipped |= more or {}
+        if skipped:
+            text = ",".join(f"{name}={why}" for name, why in skipped.items())
+            headers.append(("x-qrm-degraded", text))
+        timings: dict[str, float] = {}
+        for run in runs:
+            for stage, elapsed_s in run.timings_s.items():
+                timings[stage] = max(timings.get(stage, 0.0), elapsed_s)
+        if timings:
+            shown = (f"{stage};dur={s * 1_000:.2f}" for stage, s in timings.items())
+            headers.append(("server-timing", ", ".join(shown)))
+        return headers
+
+    def note(self, run: Run, outcome: str) -> None:
+        """Count a search, and log what its plugins did wrong."""
+        self.service.metrics.note_search(run, outcome)
+        for call in run.calls:
+            if call.problem and call.status == "error":
+                self.service.log.warning(
+                    "plugin failed",
+                    request_id=self.request_id,
+                    pipeline=run.pipeline.name,
+                    plugin=call.plugin,
+                    hook=call.hook,
+                    problem=call.problem,
+                )
+
+
+def _header_text(request: ClientRequest) -> str:
+    """Return ``X-QRM-Query``, which carries UTF-8."""
+    try:
+        return request.header("x-qrm-query").encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return request.header("x-qrm-query")
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:  # noqa: PLR2004 a bound far above any deadline
+        problem = f"the qrm timeout [{text}] is no number of milliseconds above 0"
+        raise RequestError(problem)
+    return value

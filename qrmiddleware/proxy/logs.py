@@ -1,0 +1,33 @@
+"""Logs on standard error: for people or for machines."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from qrmiddleware.config.settings import LogSettings
+
+
+def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers are untyped
+    """Set logging up, and return the proxy's log."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[settings.level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    return structlog.get_logger("qrmiddleware")

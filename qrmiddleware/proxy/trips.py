@@ -1,0 +1,89 @@
+"""Trips upstream on behalf of a client's search."""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qrmiddleware.dsl.uri import Parameters, join_target
+from qrmiddleware.proxy.client import ClientRequest
+from qrmiddleware.upstream.exchange import Headers, Upstream, UpstreamReply, UpstreamRequest
+
+RENDERED_HERE = frozenset({"filter_path", "pretty"})
+"""Parameters that shape the reply, and so are applied to what the proxy answers."""
+
+_BODY_HEADERS = frozenset({"content-encoding", "accept-encoding", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class TripReply:
+    """A whole reply to a trip, uncompressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class RefusedError(Exception):
+    """The upstream did not answer a search with 200; ``reply`` is what it said."""
+
+    def __init__(self, reply: TripReply) -> None:
+        super().__init__(f"HTTP {reply.status}")
+        self.reply = reply
+
+
+class Trips:
+    """Sends bodies to the endpoint that a client's request was for, or to another.
+
+    Args:
+        upstream: Who answers.
+        request: Of the client; its method and headers are used.
+        path: Where to send to.
+    """
+
+    def __init__(self, upstream: Upstream, request: ClientRequest, path: str) -> None:
+        self._upstream = upstream
+        self._request = request
+        self._path = path
+        self.headers: Headers = ()
+        """Of the last reply."""
+
+    async def ask(self, body: bytes, parameters: Parameters) -> TripReply:
+        """Send one body, and read the whole reply."""
+        headers = self._request.forwarded_headers(without=_BODY_HEADERS)
+        if not self._request.header("content-type"):
+            headers = [*headers, ("content-type", "application/json")]
+        answer = await self._upstream.send(
+            UpstreamRequest("POST", join_target(self._path, parameters), headers, body)
+        )
+        reply = await whole(answer)
+        self.headers = reply.headers
+        return reply
+
+    async def ask_all(self, bodies: Sequence[bytes], parameters: Parameters) -> tuple[bytes, ...]:
+        """Send bodies at the same time, each with the same parameters.
+
+        Raises:
+            RefusedError: If one is not answered with 200.
+        """
+        upstream = parameters.without(RENDERED_HERE)
+        if len(bodies) == 1:
+            replies = [await self.ask(bodies[0], upstream)]
+        else:
+            replies = await asyncio.gather(*(self.ask(body, upstream) for body in bodies))
+        for reply in replies:
+            if reply.status != 200:  # noqa: PLR2004 the HTTP status for success
+                raise RefusedError(reply)
+        return tuple(reply.body for reply in replies)
+
+
+async def whole(answer: UpstreamReply) -> TripReply:
+    """Read a reply to its end, and decompress it."""
+    try:
+        body = await answer.read()
+    finally:
+        await answer.close()
+    headers = [pair for pair in answer.headers if pair[0] not in _BODY_HEADERS]
+    if dict(answer.headers).get("content-encoding") == "gzip":
+        body = zlib.decompress(body, wbits=31)
+    return TripReply(answer.status, headers, body)
