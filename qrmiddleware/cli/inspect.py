@@ -71,22 +71,26 @@ def _described(name: str) -> dict[str, Any]:
         "options": [
             {
                 "name": key,
-                "type": _type_of(plugin, key),
+                "type": _type_of(properties.get(field.alias or key, {})),
                 "default": "required" if field.is_required() else str(field.default),
-                "help": (field.description or properties.get(key, {}).get("description") or ""),
+                "help": " ".join((field.description or "").split()),
             }
             for key, field in plugin.Settings.model_fields.items()
         ],
     }
 
 
-def _type_of(plugin: type[Any], key: str) -> str:
-    annotation = plugin.Settings.model_fields[key].annotation
-    name = getattr(annotation, "__name__", None)
-    plain = isinstance(annotation, type) and not getattr(annotation, "__args__", ())
-    return (
-        name if plain and name else str(annotation).replace("typing.", "").replace("pathlib.", "")
-    )
+def _type_of(schema: dict[str, Any]) -> str:
+    """Name a JSON Schema type in a word or two."""
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    for combined in ("anyOf", "oneOf"):
+        if combined in schema:
+            names = dict.fromkeys(map(_type_of, schema[combined]))
+            return " | ".join(names)
+    if schema.get("type") == "array":
+        return f"list of {_type_of(schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type") or "any")
 
 
 def rewrite(

@@ -12,7 +12,9 @@ PositiveMs = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A part of the file; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+    )
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -116,7 +118,7 @@ class UpstreamSettings(Section):
 class PluginSlot(BaseModel):
     """One plugin in its place; keys not named here are the plugin's own options."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
 
     plugin: str
     """Entry-point name; ``qrm plugins`` lists them."""

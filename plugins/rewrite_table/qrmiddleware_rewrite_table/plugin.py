@@ -21,7 +21,9 @@ class RewriteTable:
     class Settings(BaseModel):
         """Options of ``plugin: rewrite_table``."""
 
-        model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+        model_config = ConfigDict(
+            extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+        )
 
         path: Path | None = None
         """The table's SQLite file, made by ``qrm table import``; either this or ``redis``."""
@@ -35,7 +37,7 @@ class RewriteTable:
         redis_password_env: str = ""
         """Name of the environment variable with the password of Redis, if it is not in the URL."""
 
-        timeout_ms: Annotated[int, Field(ge=1, le=60_000)] = 50
+        redis_timeout_ms: Annotated[int, Field(ge=1, le=60_000)] = 50
         """How long Redis may take to connect, and to answer."""
 
         limit: Annotated[int, Field(ge=1, le=100)] = 3
@@ -66,7 +68,7 @@ class RewriteTable:
             settings.redis.get_secret_value() if settings.redis else str(settings.path),
             prefix=settings.redis_prefix,
             password_env=settings.redis_password_env,
-            timeout_ms=settings.timeout_ms,
+            timeout_ms=settings.redis_timeout_ms,
         ).open()
         self._misses: MissLog | None = None
         if settings.misses:
@@ -104,7 +106,7 @@ class RewriteTable:
     @hookimpl
     def qrm_observe(self, trace: Trace) -> None:
         """Log the query if the table does not know it."""
-        if self._misses is None or trace.outcome != "handled":
+        if self._misses is None or not trace.query.text:
             return
         if not self._table.find(trace.query.text, limit=1):
             self._misses.add(trace.query, key=normalise(trace.query.text))

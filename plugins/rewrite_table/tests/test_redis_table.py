@@ -45,7 +45,7 @@ def write(address, entries):
 
 
 def make(url: str, **options) -> RewriteTable:
-    return RewriteTable(RewriteTable.Settings(redis=url, timeout_ms=1000, **options))
+    return RewriteTable(RewriteTable.Settings(redis=url, redis_timeout_ms=1000, **options))
 
 
 def test_keeps_the_plugin_contract(address):
@@ -195,7 +195,7 @@ def test_a_dead_redis_raises_at_once_and_is_used_again_when_it_is_back(mortal_re
 def test_a_redis_that_does_not_answer_costs_no_more_than_the_timeout(mortal_redis):
     url, _, _ = mortal_redis
     write(Address(url), REWRITES)
-    plugin = RewriteTable(RewriteTable.Settings(redis=url, timeout_ms=50))
+    plugin = RewriteTable(RewriteTable.Settings(redis=url, redis_timeout_ms=50))
     assert plugin.qrm_rewrite(Query("sneekers"))
     with redis.Redis.from_url(url) as client:
         client.client_pause(500)

@@ -24,7 +24,7 @@ class Rules:
     class Settings(BaseModel):
         """Options of ``plugin: rules``."""
 
-        model_config = ConfigDict(extra="forbid", frozen=True)
+        model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
         path: _Paths = ()
         """Files with rules in Querqy's rules.txt format: one, or a list that counts as one file."""

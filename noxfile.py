@@ -1,0 +1,64 @@
+"""Every check, by name; plain ``nox`` runs them all."""
+
+import os
+
+import nox
+
+nox.options.default_venv_backend = "none"  # uv keeps one environment for the whole workspace
+nox.options.error_on_missing_interpreters = False
+
+
+def uv(session: nox.Session, *command: str, **environment: str) -> None:
+    """Run a command in the workspace's environment."""
+    session.run("uv", "run", "--all-packages", *command, external=True, env=environment)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and lint; ``nox -s lint -- --fix`` mends what it can."""
+    fix = "--fix" in session.posargs
+    uv(session, "ruff", "format", *([] if fix else ["--check"]))
+    uv(session, "ruff", "check", *(["--fix"] if fix else []))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    uv(session, "mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check who imports whom."""
+    uv(session, "lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run what needs no engine, and measure coverage."""
+    everything_else = "not (elasticsearch or opensearch or redis or browser or gpu)"
+    uv(session, "coverage", "run", "-m", "pytest", "-m", everything_else, *session.posargs)
+    uv(session, "coverage", "report", "--fail-under=85")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the examples in the documentation, and check its links and tables."""
+    uv(session, "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run against real Elasticsearch, OpenSearch, Redis and Chromium, which it starts."""
+    engines = "elasticsearch or opensearch or redis or browser"
+    uv(session, "pytest", "-m", engines, "--durations=10", *session.posargs)
+
+
+@nox.session(name="bench_smoke")
+def bench_smoke(session: nox.Session) -> None:
+    """Run every benchmark for a few seconds, to see that it runs; its figures mean nothing."""
+    uv(session, "qrm-bench", "run", "passthrough", "--smoke", "--output", session.create_tmp())
+
+
+if os.environ.get("CI"):
+    nox.options.stop_on_first_error = False
