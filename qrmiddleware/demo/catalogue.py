@@ -185,4 +185,4 @@ def _ean(number: int, dice: Dice) -> str:
 
 def _price(bounds: tuple[float, float], dice: Dice) -> float:
     low, high = bounds
-    return math.floor(low * (high / low) ** dice.unit()) + 0.99
+    return math.floor(low * math.pow(high / low, dice.unit())) + 0.99

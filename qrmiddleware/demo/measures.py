@@ -12,6 +12,7 @@ def ndcg(doc_ids: Sequence[str], grades: Mapping[str, int], *, cutoff: int = CUT
     Args:
         doc_ids: The ranking, best first.
         grades: By doc_id; what is missing is 0.
+        cutoff: How many hits count.
 
     Returns:
         From 0 to 1; 1 if no ranking could be better. 0 if nothing is relevant.

@@ -76,9 +76,9 @@ def _accessory_rules(vocabulary: Vocabulary) -> Iterator[str]:
         accessories = [t for t in vocabulary.types.values() if kind.key in t.accessory_of]
         if not accessories:
             continue
-        meant = " ".join(f"AND NOT {word}*" for word in _words_of_accessories(kind, accessories))
+        meant = " ".join(f"AND NOT {word}" for word in _words_of_accessories(kind, accessories))
         downs = [f"DOWN({ACCESSORY_DOWN}): category_id:{t.key}" for t in accessories]
-        for name in _names(kind):
+        for name in (*_names(kind), *_mended_typos(kind, vocabulary)):
             yield from _rule(f"{name} {meant}", *downs)
 
 
@@ -86,6 +86,12 @@ def _names(kind: ProductType) -> list[str]:
     """Return the known names of a type, without those that hold a shorter one."""
     names = [kind.noun, *kind.also, *_solved_by("rules", kind), *_solved_by("table", kind)]
     return [n for n in names if not any(f" {other} " in f" {n} " for other in names if other != n)]
+
+
+def _mended_typos(kind: ProductType, vocabulary: Vocabulary) -> list[str]:
+    """Return the typos that the table mends: a rule sees what was typed, not its rewrites."""
+    typos = vocabulary.misspellings.get(kind.noun, {})
+    return [typo for typo, remedy in typos.items() if remedy == "table"]
 
 
 def _words_of_accessories(kind: ProductType, accessories: Iterable[ProductType]) -> list[str]:
@@ -96,7 +102,8 @@ def _words_of_accessories(kind: ProductType, accessories: Iterable[ProductType])
         for name in (accessory.noun, *_forms(accessory), *accessory.shoppers_say)
         for word in name.lower().split()
     }
-    return sorted({word.removesuffix("s") for word in words - own})
+    singular = {word.removesuffix("s") for word in words - own}
+    return sorted(singular | {f"{word}s" for word in singular})
 
 
 def _forms(kind: ProductType) -> tuple[str, ...]:

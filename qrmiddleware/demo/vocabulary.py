@@ -133,9 +133,7 @@ def _product_type(
         price=(float(low), float(high)),
         brands=tuple(department["brands"]),
         lines=tuple(department["lines"]),
-        attributes={
-            name: _attribute(value, lists) for name, value in spec["attributes"].items()
-        },
+        attributes={name: _attribute(value, lists) for name, value in spec["attributes"].items()},
         titles=tuple(spec["titles"]),
         describes=tuple(spec["describes"]),
         remarks=tuple(department["remarks"]),

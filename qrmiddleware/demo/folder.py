@@ -1,0 +1,68 @@
+"""The files that the demo runs on, in a folder that people may keep."""
+
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from importlib.metadata import entry_points
+from io import StringIO
+from pathlib import Path
+
+import typer
+import yaml
+
+from qrmiddleware.demo.indexing import INDEX
+from qrmiddleware.demo.judgments import write_judgments
+from qrmiddleware.demo.remedies import render_rules, rewrite_rows
+from qrmiddleware.demo.stock import Stock
+from qrmiddleware.errors import ConfigError
+
+CONFIG = "qrmiddleware.yaml"
+TEMPLATE = """\
+# Serve the demo's shop again with: qrm serve --config {config}
+{upstream}
+pipelines:
+  shop:
+    index: ["{index}"]
+    rewriters:
+      - {{plugin: rules, path: rules.txt}}
+      - {{plugin: rewrite_table, path: rewrites.sqlite, limit: 3}}
+    # Written and checked by people who know the shop: as good as the shopper's own words.
+    merge: {{policy: dis_max, boost: 1.0}}
+"""
+
+
+def write_folder(folder: Path, stock: Stock, *, upstream: Mapping[str, object]) -> Path:
+    """Write rules, rewrite table, judgments and configuration; returns the latter's path.
+
+    Args:
+        folder: Is there already; files of the demo in it are replaced.
+        stock: What the files are made from.
+        upstream: The configuration's section of that name.
+
+    Raises:
+        ConfigError: If the plugins of the demo are not installed.
+    """
+    rules, rewrites = render_rules(stock.vocabulary), rewrite_rows(stock.vocabulary)
+    (folder / "rules.txt").write_text(rules, encoding="utf-8", newline="\n")
+    rows = "".join(f"{query}\t{text}\t{score}\n" for query, text, score in rewrites)
+    (folder / "rewrites.tsv").write_text(rows, encoding="utf-8", newline="\n")
+    _import_table(folder / "rewrites.tsv", folder / "rewrites.sqlite")
+    write_judgments(folder, stock.queries, stock.qrels)
+    config = folder / CONFIG
+    section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
+    config.write_text(
+        TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX), encoding="utf-8"
+    )
+    return config
+
+
+def _import_table(rows: Path, table: Path) -> None:
+    """Run ``qrm table import``, the plugin's own command: the core does not know its format."""
+    found = entry_points(group="qrmiddleware.commands", name="table")
+    if not found or not entry_points(group="qrmiddleware", name="rules"):
+        message = "the demo needs the plugins rules and rewrite_table: install qrmiddleware[all]"
+        raise ConfigError(message)
+    command = typer.main.get_command(next(iter(found)).load())
+    with redirect_stderr(StringIO()) as told:
+        exit_code = command.main(["import", str(rows), "--to", str(table)], standalone_mode=False)
+    if exit_code:
+        raise ConfigError(told.getvalue().strip())

@@ -1,0 +1,231 @@
+"""``qrm demo``: makes the shop, indexes it, compares, and serves it with its page."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, cast
+
+import aiohttp
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.prompt import Confirm
+from rich.syntax import Syntax
+
+from qrmiddleware.config.load import load_settings
+from qrmiddleware.config.settings import Settings
+from qrmiddleware.demo import report
+from qrmiddleware.demo.catalogue import Product
+from qrmiddleware.demo.folder import CONFIG, write_folder
+from qrmiddleware.demo.indexing import INDEX, Shop
+from qrmiddleware.demo.measures import CUTOFF
+from qrmiddleware.demo.site import PATH, DemoSite
+from qrmiddleware.demo.stock import Stock, make_stock
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.proxy.app import ProxyApp
+from qrmiddleware.proxy.server import listening_socket, make_service
+
+SHOWN: Final = ("sneakers", "black leather couch", "phone")
+EXAMPLES: Final = (
+    *SHOWN,
+    "settee",
+    "electric bike",
+    "tv",
+    "trianers",
+    "red running shoes size 9",
+    "cheap laptop",
+    "water bottle 1000 ml",
+    "nuvorra phone",
+    "divan",
+)
+"""The page's chips; the last one is a word that nobody has taught the pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What ``qrm demo`` may be told.
+
+    Attributes:
+        upstream: URL of a real cluster; empty for the embedded engine.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        keep: Folder for configuration, rules, rewrites and judgments, which is left behind.
+        data: Folder for the embedded engine's data; memory if neither it nor ``keep`` is given.
+        once: Print, and end instead of serving.
+        yes: Overwrite an index of the demo's name in a real cluster without asking.
+    """
+
+    upstream: str = ""
+    host: str = "127.0.0.1"
+    port: int = 9250
+    keep: Path | None = None
+    data: Path | None = None
+    once: bool = False
+    yes: bool = False
+
+
+def run_demo(options: DemoOptions, console: Console | None = None) -> int:
+    """Run the demo until it is told to stop.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        QrmError: If a folder, port, plugin or the engine does not play along.
+    """
+    console = console or Console()
+    with _folder(options.keep) as folder, suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(_demo(options, folder, console))
+    return 0
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    with TemporaryDirectory(prefix="qrm-demo-") as name:
+        yield Path(name)
+
+
+async def _demo(options: DemoOptions, folder: Path, console: Console) -> None:
+    _stop_on_sigterm()
+    stock = make_stock()
+    config = write_folder(folder, stock, upstream=_upstream(options))
+    flags = {"listen.host": options.host, "listen.port": options.port, "log.level": "warning"}
+    settings = load_settings(config, flags=flags)
+    async with _serving(settings) as (url, site), aiohttp.ClientSession(url) as session:
+        shop = Shop(session)
+        engine = await shop.engine() if options.upstream else "the embedded engine"
+        await _fill(shop, stock.products, options, console)
+        console.print(f"{len(stock.products):,} products of our own making are in {engine}.\n")
+        for text in SHOWN:
+            await _compare(shop, stock, text, console)
+        total, groups = await _measure(shop, stock, console)
+        site.publish(report.page_data(stock, total, groups, engine=engine, examples=EXAMPLES))
+        _print_commands(console, url, options, engine)
+        if not options.once:
+            console.print("Ctrl-C stops the demo.")
+            await asyncio.Event().wait()
+
+
+def _stop_on_sigterm() -> None:
+    """End as at Ctrl-C: whatever is under way is cancelled, and tidies up."""
+    task = cast("asyncio.Task[None]", asyncio.current_task())
+    with suppress(NotImplementedError):  # no such handlers on Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _upstream(options: DemoOptions) -> dict[str, Any]:
+    if options.upstream:
+        return {"urls": [options.upstream]}
+    if options.data is not None:
+        return {"embedded": str(options.data.absolute())}
+    return {"embedded": "data" if options.keep else True}
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[tuple[str, DemoSite]]:
+    """Serve proxy and page on one port, in this event loop."""
+    with closing(listening_socket(settings.listen)) as listener, ExitStack() as stack:
+        service = make_service(settings)
+        service.pipelines.startup()
+        stack.callback(service.pipelines.shutdown)
+        await service.upstream.start()
+        site = DemoSite(ProxyApp(service))
+        server = _Server(
+            uvicorn.Config(
+                site,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        host, port = listener.getsockname()[:2]
+        try:
+            yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", site
+        finally:
+            server.should_exit = True
+            await serving
+            await service.upstream.close()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to asyncio, which cancels the demo wherever it stands."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+async def _fill(
+    shop: Shop, products: Sequence[Product], options: DemoOptions, console: Console
+) -> None:
+    if await shop.exists():
+        if options.upstream and not options.yes:
+            _ask_to_overwrite(options.upstream, console)
+        await shop.delete()
+    await shop.create()
+    with _progress(console, "indexing", len(products)) as tick:
+        await shop.fill(products, tick)
+
+
+def _ask_to_overwrite(upstream: str, console: Console) -> None:
+    question = f"The index {INDEX} exists at {upstream}. Delete it and make it anew?"
+    if not (console.is_terminal and Confirm.ask(question, console=console, default=False)):
+        message = f"the index {INDEX} exists at {upstream}; --yes overwrites it"
+        raise ConfigError(message)
+
+
+@contextmanager
+def _progress(console: Console, what: str, total: int) -> Iterator[Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+async def _compare(shop: Shop, stock: Stock, text: str, console: Console) -> None:
+    before = await shop.search(text, size=CUTOFF, plain=True)
+    after = await shop.search(text, size=CUTOFF, plain=False)
+    console.print(report.comparison_table(text, before, after, stock.grades(text)))
+
+
+async def _measure(
+    shop: Shop, stock: Stock, console: Console
+) -> tuple[report.Group, list[report.Group]]:
+    with _progress(console, "measuring", len(stock.queries)) as tick:
+        measured = await report.measure(shop, stock, tick)
+    total, groups = report.summarise(measured)
+    console.print(report.means_table(total, groups))
+    return total, groups
+
+
+def _print_commands(console: Console, url: str, options: DemoOptions, engine: str) -> None:
+    text = SHOWN[0]
+    console.print("Try it from the shell; ?qrm_pipeline=_none asks the engine alone:\n")
+    console.print(Syntax(report.curl_command(url, text), "bash", word_wrap=True))
+    console.print("\nor from Python:\n")
+    console.print(Syntax(report.python_program(url, text, engine=engine), "python", word_wrap=True))
+    if options.keep is not None:
+        console.print(f"\nRules, rewrites and judgments are in {options.keep}; serve them again:")
+        console.print(f"\n  qrm serve --config {options.keep / CONFIG}")
+    console.print(f"\nSee both side by side: [bold]{url}{PATH}[/]")
+    if options.once:
+        console.print("This was --once: the shop is closed again.")
