@@ -70,6 +70,22 @@ def secure_opensearch() -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture(scope="module", params=["plain", "secure"])
+def elasticsearch(request: pytest.FixtureRequest) -> Engine:
+    """An Elasticsearch, once without security and once with TLS and basic auth."""
+    if request.param == "secure":
+        return request.getfixturevalue("secure_elasticsearch")
+    return Engine("elasticsearch", request.getfixturevalue("elasticsearch_url"))
+
+
+@pytest.fixture(scope="module", params=["plain", "secure"])
+def opensearch(request: pytest.FixtureRequest) -> Engine:
+    """An OpenSearch, once without security and once behind TLS and basic auth."""
+    if request.param == "secure":
+        return request.getfixturevalue("secure_opensearch")
+    return Engine("opensearch", request.getfixturevalue("opensearch_url"))
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A Redis that keeps nothing."""
@@ -179,3 +195,32 @@ def wait_until_ready(proxy: Proxy) -> None:
         proxy.process.kill()
         proxy.process.wait()
         pytest.fail(f"qrm serve was not ready within {START_S} s:\n{proxy.tail()}")
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> list[dict[str, Any]]:
+    """Sixty products, fifteen each of four kinds; some laptops are called notebooks."""
+    kinds = ("laptop 14 inch", "notebook 15 inch", "laptop sleeve", "mouse")
+    brands = ("acme", "globex", "initech")
+    return [
+        {
+            "title": f"{brands[number % 3]} {kinds[number % 4]} model {number}",
+            "brand": brands[number % 3],
+            "price": 10 + number * 7 % 60,
+        }
+        for number in range(60)
+    ]
+
+
+@pytest.fixture(scope="session", params=["off", "identity", "rules"])
+def pipelines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The ``pipelines`` of a configuration: none, one that changes nothing, one with a rule."""
+    if request.param == "off":
+        return {}
+    if request.param == "identity":
+        return {"identity": {}}
+    rules = tmp_path_factory.mktemp("rules") / "rules.txt"
+    rules.write_text("laptop =>\n  SYNONYM: notebook\n")
+    return {"rules": {"rewriters": [{"plugin": "rules", "path": str(rules)}], "timeout_ms": 1000}}

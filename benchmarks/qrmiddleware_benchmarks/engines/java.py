@@ -1,4 +1,4 @@
-"""Finding a JDK."""
+"""Finding a JDK, or installing one."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from qrmiddleware_benchmarks.engines.errors import EngineMissingError
+from qrmiddleware_benchmarks.engines.programs import install_package
 
 _PLACES = (
     ("/usr/lib/jvm", "*"),
@@ -16,6 +17,7 @@ _PLACES = (
     ("~/.sdkman/candidates/java", "*"),
     ("~/.jdks", "*"),
 )
+_DEBIAN = (21, 25, 17)
 _VERSION = re.compile(r'^JAVA_VERSION="(?:1\.)?(\d+)', re.MULTILINE)
 
 
@@ -39,6 +41,22 @@ def find_jdk(minimum: int) -> Path:
         "JAVA_HOME"
     )
     raise EngineMissingError(message)
+
+
+def require_jdk(minimum: int, *, install: bool, verbose: bool) -> None:
+    """Make sure that there is a JDK; install one, if it is missing and we may.
+
+    Raises:
+        EngineError: If there is none in the end.
+    """
+    try:
+        find_jdk(minimum)
+    except EngineMissingError:
+        if not install:
+            raise
+        packages = [f"openjdk-{version}-jdk-headless" for version in _DEBIAN if version >= minimum]
+        install_package(*packages, verbose=verbose)
+        find_jdk(minimum)
 
 
 def jdk_version(home: Path) -> int | None:

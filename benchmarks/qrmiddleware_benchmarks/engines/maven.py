@@ -1,6 +1,5 @@
 """Artifacts from Maven repositories, through Maven itself: mirrors and proxies apply."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from textwrap import dedent
@@ -8,8 +7,23 @@ from textwrap import dedent
 import tenacity
 
 from qrmiddleware_benchmarks.engines.errors import EngineError, EngineMissingError
+from qrmiddleware_benchmarks.engines.programs import find_program, install_package
 
 _DEPENDENCY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
+
+
+def require_maven(*, install: bool, verbose: bool) -> None:
+    """Make sure that there is Maven; install it, if it is missing and we may.
+
+    Raises:
+        EngineError: If there is none in the end.
+    """
+    try:
+        find_program("mvn", package="maven")
+    except EngineMissingError:
+        if not install:
+            raise
+        install_package("maven", verbose=verbose)
 
 
 def copy_artifact(artifact: str, folder: Path, *, verbose: bool) -> None:
@@ -68,13 +82,10 @@ def _pom(artifacts: tuple[str, ...]) -> str:
     reraise=True,
 )
 def _maven(*arguments: str, verbose: bool) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        message = "mvn is needed to fetch engines; install Maven (Debian: apt-get install maven)"
-        raise EngineMissingError(message)
+    maven = find_program("mvn", package="maven")
     quiet = () if verbose else ("--batch-mode", "--quiet", "--no-transfer-progress")
     done = subprocess.run(  # noqa: S603 - the arguments are ours
-        [maven, *quiet, *arguments],
+        [maven, "--update-snapshots", *quiet, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=None if verbose else subprocess.PIPE,
         stderr=None if verbose else subprocess.STDOUT,

@@ -36,9 +36,10 @@ class OpenSearch:
         """Whether it is on this machine."""
         return self._home().is_dir()
 
-    def fetch(self, *, install: bool, verbose: bool) -> None:  # noqa: ARG002 - of the protocol
+    def fetch(self, *, install: bool, verbose: bool) -> None:
         """Bring OpenSearch and all that it needs onto this machine."""
-        java.find_jdk(self.java)
+        java.require_jdk(self.java, install=install, verbose=verbose)
+        maven.require_maven(install=install, verbose=verbose)
         home = self._home()
         with folders.locked(home):
             if home.is_dir():

@@ -32,14 +32,7 @@ class Program:
         Raises:
             EngineMissingError: If it is not installed.
         """
-        path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
-        for name in self.names:
-            if found := shutil.which(name, path=path):
-                return found
-        message = (
-            f"{' or '.join(self.names)} is not installed; on Debian: apt-get install {self.package}"
-        )
-        raise EngineMissingError(message)
+        return find_program(*self.names, package=self.package)
 
     def fetched(self) -> bool:
         """Whether it is on this machine."""
@@ -56,17 +49,37 @@ class Program:
         self.executable()
 
 
-def install_package(package: str, *, verbose: bool) -> None:
-    """Install a Debian package.
+def find_program(*names: str, package: str) -> str:
+    """Return the path of the first of these programs that is installed.
 
     Raises:
-        EngineError: If we are not root, this is no Debian, or apt-get failed.
+        EngineMissingError: If none is.
     """
+    path = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    message = f"{' or '.join(names)} is not installed; on Debian: apt-get install {package}"
+    raise EngineMissingError(message)
+
+
+def install_package(*packages: str, verbose: bool) -> None:
+    """Install the first of these Debian packages that the system knows.
+
+    Raises:
+        EngineError: If we are not root, this is no Debian, it knows none, or apt-get failed.
+    """
+    wanted = " or ".join(packages)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        message = f"only root on a Debian system can install {package} this way"
+        message = f"only root on a Debian system can install {wanted} this way"
         raise EngineError(message)
-    _apt_get("update", verbose=verbose)
-    _apt_get("install", "--no-install-recommends", package, verbose=verbose)
+    _apt("apt-get", "update", verbose=verbose)
+    for package in packages:
+        if _apt("apt-cache", "madison", package, verbose=False).strip():
+            _apt("apt-get", "install", "--no-install-recommends", package, verbose=verbose)
+            return
+    message = f"this system has no package {wanted}"
+    raise EngineError(message)
 
 
 @tenacity.retry(
@@ -74,9 +87,9 @@ def install_package(package: str, *, verbose: bool) -> None:
     wait=tenacity.wait_exponential(multiplier=2),
     reraise=True,
 )
-def _apt_get(*arguments: str, verbose: bool) -> None:
+def _apt(*command: str, verbose: bool) -> str:
     done = subprocess.run(  # noqa: S603 - the arguments are ours
-        ["apt-get", "--yes", *([] if verbose else ["--quiet=2"]), *arguments],  # noqa: S607 - as people call it
+        [*command, "--yes", *([] if verbose else ["--quiet=2"])],
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=None if verbose else subprocess.PIPE,
@@ -84,7 +97,8 @@ def _apt_get(*arguments: str, verbose: bool) -> None:
         text=True,
         check=False,
     )
+    output = done.stdout or ""
     if done.returncode != 0:
-        problem = (done.stdout or "see above").strip()[-2000:]
-        message = f"apt-get {' '.join(arguments)} failed: {problem}"
+        message = f"{' '.join(command)} failed: {output.strip()[-2000:] or 'see above'}"
         raise EngineError(message)
+    return output
