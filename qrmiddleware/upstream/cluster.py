@@ -34,14 +34,14 @@ class ClusterOptions:
     """
 
     urls: tuple[str, ...] = ("http://localhost:9200",)
-    timeout_ms: int = 60_000
-    connect_timeout_ms: int = 3_000
+    timeout_ms: float = 60_000
+    connect_timeout_ms: float = 3_000
     connections_per_node: int = 256
     max_retries: int = 2
     authorization: str | None = None
     tls: TlsOptions = field(default_factory=TlsOptions)
-    dead_node_backoff_ms: int = 1_000
-    max_dead_node_backoff_ms: int = 30_000
+    dead_node_backoff_ms: float = 1_000
+    max_dead_node_backoff_ms: float = 30_000
 
 
 class ClusterUpstream:
@@ -78,7 +78,6 @@ class ClusterUpstream:
             UpstreamError: 503 if no node could be reached, 504 if one stayed silent, 502 if one
                 broke off.
         """
-        repeatable = may_repeat(request)
         retries_left = self._max_retries
         while True:
             node = cast("ClusterNode", self._pool.get())
@@ -86,12 +85,12 @@ class ClusterUpstream:
                 response = await node.ask(request, self._patience)
             except NodeFailureError as failure:
                 self._pool.mark_dead(node)
-                if retries_left == 0 or not _may_follow(failure, repeatable=repeatable):
+                if retries_left == 0 or not _may_follow(failure, request):
                     raise
                 retries_left -= 1
             else:
                 self._pool.mark_live(node)
-                return ClusterReply(response, node.base_url)
+                return ClusterReply(response, node.url)
 
     async def close(self) -> None:
         """Close all connections; what is still under way breaks off."""
@@ -145,14 +144,14 @@ class ClusterReply:
         return UpstreamError(f"{self._node}: the reply broke off ({error})", status=502)
 
 
-def _may_follow(failure: NodeFailureError, *, repeatable: bool) -> bool:
+def _may_follow(failure: NodeFailureError, request: UpstreamRequest) -> bool:
     match failure:
         case UnreachedError():
             return True
         case SilentError():
             return False  # the client has waited long enough
         case _:
-            return repeatable
+            return may_repeat(request)
 
 
 def _node_configs(options: ClusterOptions) -> list[NodeConfig]:

@@ -43,11 +43,16 @@ class SilentError(NodeFailureError):
 
 
 class ClusterNode(AiohttpHttpNode):
-    """A node that is asked with the client's own bytes, and answers with the engine's."""
+    """A node that is asked with the client's own bytes, and answers with the engine's.
+
+    Attributes:
+        url: Scheme, host, port and path, for messages.
+    """
 
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
-        self._origin = URL(self.base_url).origin()
+        self.url = self.base_url
+        self._origin = URL(self.url).origin()
         self._authorization = config.headers.get("authorization")
 
     async def ask(
@@ -76,7 +81,7 @@ class ClusterNode(AiohttpHttpNode):
         except (aiohttp.ClientError, OSError) as error:
             if upload is not None and upload.problem is not None:
                 raise upload.problem from None
-            raise _as_failure(error, self.base_url, patience) from error
+            raise _as_failure(error, self.url, patience) from error
 
     def _fields(self, headers: Headers, *, streamed: bool) -> list[tuple[str, str]]:
         computed = ("expect", "host") if streamed else ("content-length", "expect", "host")
