@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from qrmiddleware.demo.catalogue import Product
-from qrmiddleware.errors import QrmError
+from qrmiddleware.errors import UpstreamError
 
 INDEX: Final = "qrm-demo"
 BATCH: Final = 500
@@ -36,10 +36,6 @@ SEARCH: Final[Mapping[str, Any]] = {
     },
 }
 """What the shop's search box sends."""
-
-
-class EngineRefusedError(QrmError):
-    """The engine answered a step of the demo with an error."""
 
 
 class Shop:
@@ -73,15 +69,15 @@ class Shop:
 
     async def create(self) -> str:
         """Create the index; returns the analyzer that the engine has."""
-        refusal: EngineRefusedError | None = None
+        refusal: UpstreamError | None = None
         for analyzer in ANALYZERS:
             try:
                 await self._call("PUT", f"/{INDEX}", _encode(index_body(analyzer)))
-            except EngineRefusedError as error:
+            except UpstreamError as error:
                 refusal = refusal or error
             else:
                 return analyzer
-        raise cast("EngineRefusedError", refusal)
+        raise cast("UpstreamError", refusal)
 
     async def fill(self, products: Sequence[Product], tick: Callable[[int], object]) -> None:
         """Index the products; ``tick`` is told how many more are in."""
@@ -90,7 +86,7 @@ class Shop:
             if reply["errors"]:
                 item = next(i["index"] for i in reply["items"] if "error" in i["index"])
                 message = f"the engine refused product {item['_id']}: {item['error']['reason']}"
-                raise EngineRefusedError(message)
+                raise UpstreamError(message)
             tick(count)
         await self._call("POST", f"/{INDEX}/_refresh")
 
@@ -115,7 +111,7 @@ class Shop:
         for text, answer in zip(texts, reply["responses"], strict=True):
             if "error" in answer:
                 message = f"the search for {text!r} failed: {answer['error']['reason']}"
-                raise EngineRefusedError(message)
+                raise UpstreamError(message)
         return [tuple(h["_id"] for h in r["hits"]["hits"]) for r in reply["responses"]]
 
     async def _call(
@@ -127,7 +123,7 @@ class Shop:
             answer = await reply.read()
         if reply.status >= HTTPStatus.BAD_REQUEST:
             message = f"{method} {path} was answered with {reply.status}: {_reason(answer)}"
-            raise EngineRefusedError(message)
+            raise UpstreamError(message)
         return cast("dict[str, Any]", msgspec.json.decode(answer))
 
 

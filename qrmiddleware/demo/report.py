@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from qrmiddleware.demo.indexing import INDEX, PLACEHOLDER, SEARCH, Shop, search_body
+from qrmiddleware.demo.indexing import INDEX, PLACEHOLDER, SEARCH, Shop
 from qrmiddleware.demo.judgments import EXACT, JudgedQuery
 from qrmiddleware.demo.measures import CUTOFF, ndcg
 from qrmiddleware.demo.stock import Stock
@@ -86,8 +86,8 @@ def means_table(total: Group, groups: Iterable[Group]) -> Table:
     """Show the means, the total last."""
     table = Table(box=box.SIMPLE_HEAD, title="mean nDCG@10, all judged searches")
     table.add_column("searches", no_wrap=True)
-    for heading in ("count", "engine alone", "pipeline", "change", "better", "worse"):
-        table.add_column(heading, justify="right")
+    for heading in ("count", "alone", "pipeline", "change", "better", "worse"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for group in groups:
         table.add_row(*_cells(group))
     table.add_section()
@@ -147,8 +147,8 @@ def _hit_cell(hits: Sequence[Mapping[str, Any]], rank: int, grades: Mapping[str,
 
 
 def curl_command(url: str, text: str) -> str:
-    """Return the search as a command for the shell."""
-    body = json.dumps(search_body(text))
+    """Return a search as a command for the shell."""
+    body = json.dumps({"query": _short_query(text)})
     return (
         f"curl -s '{url}/{INDEX}/_search?filter_path=hits.hits._source.title' \\\n"
         f"  -H 'content-type: application/json' -d '{body}'"
@@ -156,12 +156,12 @@ def curl_command(url: str, text: str) -> str:
 
 
 def python_program(url: str, text: str, *, engine: str) -> str:
-    """Return the search as a program for elasticsearch-py, or opensearch-py if that is meant."""
-    body = search_body(text)
+    """Return a search as a program for elasticsearch-py, or for opensearch-py and its engine."""
+    query = _short_query(text)
     if "opensearch" in engine.lower():
-        module, client, arguments = "opensearchpy", "OpenSearch", f"body={body!r}"
+        module, client, arguments = "opensearchpy", "OpenSearch", f"body={ {'query': query}!r}"
     else:
-        module, client, arguments = "elasticsearch", "Elasticsearch", f"query={body['query']!r}"
+        module, client, arguments = "elasticsearch", "Elasticsearch", f"query={query!r}"
     return (
         f"from {module} import {client}\n"
         f'client = {client}("{url}")\n'
@@ -169,6 +169,10 @@ def python_program(url: str, text: str, *, engine: str) -> str:
         'for hit in found["hits"]["hits"]:\n'
         '    print(hit["_source"]["title"])'
     )
+
+
+def _short_query(text: str) -> dict[str, Any]:
+    return {"match": {"title": text}}
 
 
 def page_data(

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.prompt import Confirm
-from rich.syntax import Syntax
+from rich.text import Text
 
 from qrmiddleware.config.load import load_settings
-from qrmiddleware.config.settings import Settings
+from qrmiddleware.config.settings import ListenSettings, Settings
 from qrmiddleware.demo import report
 from qrmiddleware.demo.catalogue import Product
 from qrmiddleware.demo.folder import CONFIG, write_folder
@@ -78,8 +79,13 @@ def run_demo(options: DemoOptions, console: Console | None = None) -> int:
         QrmError: If a folder, port, plugin or the engine does not play along.
     """
     console = console or Console()
-    with _folder(options.keep) as folder, suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_demo(options, folder, console))
+    listen = ListenSettings(host=options.host, port=options.port)
+    with (
+        closing(listening_socket(listen)) as listener,
+        _folder(options.keep) as folder,
+        suppress(KeyboardInterrupt, asyncio.CancelledError),
+    ):
+        asyncio.run(_demo(options, listener, folder, console))
     return 0
 
 
@@ -93,13 +99,14 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-async def _demo(options: DemoOptions, folder: Path, console: Console) -> None:
+async def _demo(
+    options: DemoOptions, listener: socket.socket, folder: Path, console: Console
+) -> None:
     _stop_on_sigterm()
     stock = make_stock()
     config = write_folder(folder, stock, upstream=_upstream(options))
-    flags = {"listen.host": options.host, "listen.port": options.port, "log.level": "warning"}
-    settings = load_settings(config, flags=flags)
-    async with _serving(settings) as (url, site), aiohttp.ClientSession(url) as session:
+    settings = load_settings(config, flags={"log.level": "warning"})
+    async with _serving(settings, listener) as (url, site), aiohttp.ClientSession(url) as session:
         shop = Shop(session)
         engine = await shop.engine() if options.upstream else "the embedded engine"
         await _fill(shop, stock.products, options, console)
@@ -130,9 +137,11 @@ def _upstream(options: DemoOptions) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[tuple[str, DemoSite]]:
+async def _serving(
+    settings: Settings, listener: socket.socket
+) -> AsyncIterator[tuple[str, DemoSite]]:
     """Serve proxy and page on one port, in this event loop."""
-    with closing(listening_socket(settings.listen)) as listener, ExitStack() as stack:
+    with ExitStack() as stack:
         service = make_service(settings)
         service.pipelines.startup()
         stack.callback(service.pipelines.shutdown)
@@ -220,9 +229,9 @@ async def _measure(
 def _print_commands(console: Console, url: str, options: DemoOptions, engine: str) -> None:
     text = SHOWN[0]
     console.print("Try it from the shell; ?qrm_pipeline=_none asks the engine alone:\n")
-    console.print(Syntax(report.curl_command(url, text), "bash", word_wrap=True))
+    console.print(Text(report.curl_command(url, text), "cyan"), soft_wrap=True)
     console.print("\nor from Python:\n")
-    console.print(Syntax(report.python_program(url, text, engine=engine), "python", word_wrap=True))
+    console.print(Text(report.python_program(url, text, engine=engine), "cyan"), soft_wrap=True)
     if options.keep is not None:
         console.print(f"\nRules, rewrites and judgments are in {options.keep}; serve them again:")
         console.print(f"\n  qrm serve --config {options.keep / CONFIG}")

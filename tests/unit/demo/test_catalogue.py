@@ -3,17 +3,6 @@ import json
 import pytest
 
 from qrmiddleware.demo.catalogue import build_catalogue
-from qrmiddleware.demo.vocabulary import load_vocabulary
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return load_vocabulary()
-
-
-@pytest.fixture(scope="module")
-def products(vocabulary):
-    return build_catalogue(vocabulary)
 
 
 def in_bytes(products):

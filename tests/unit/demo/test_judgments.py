@@ -2,31 +2,7 @@ import dataclasses
 import json
 import re
 
-import pytest
-
-from qrmiddleware.demo.catalogue import build_catalogue
-from qrmiddleware.demo.judgments import grade, judge, judged_queries, write_judgments
-from qrmiddleware.demo.vocabulary import load_vocabulary
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return load_vocabulary()
-
-
-@pytest.fixture(scope="module")
-def products(vocabulary):
-    return build_catalogue(vocabulary)
-
-
-@pytest.fixture(scope="module")
-def queries(vocabulary, products):
-    return judged_queries(vocabulary, products)
-
-
-@pytest.fixture(scope="module")
-def qrels(queries, products, vocabulary):
-    return judge(queries, products, vocabulary)
+from qrmiddleware.demo.judgments import grade, write_judgments
 
 
 def query_for(queries, text):

@@ -1,12 +1,4 @@
-import pytest
-
 from qrmiddleware.demo.remedies import render_rules, rewrite_rows
-from qrmiddleware.demo.vocabulary import load_vocabulary
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return load_vocabulary()
 
 
 def test_rules_solve_the_gaps_that_are_theirs_and_no_others(vocabulary):

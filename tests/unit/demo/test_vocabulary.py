@@ -1,13 +1,3 @@
-import pytest
-
-from qrmiddleware.demo.vocabulary import load_vocabulary
-
-
-@pytest.fixture(scope="module")
-def vocabulary():
-    return load_vocabulary()
-
-
 def test_a_shop_has_twelve_departments_and_forty_types_or_more(vocabulary):
     types = vocabulary.types.values()
 
