@@ -1,0 +1,5 @@
+"""``python -m qrmiddleware.cli``."""
+
+from qrmiddleware.cli import main
+
+main()
