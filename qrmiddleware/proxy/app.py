@@ -27,6 +27,21 @@ _UPSTREAM_ERRORS: Final = {
 _CLIENT_GONE: Final = 499
 
 
+async def serve_request(
+    service: Service, route: Route, request: ClientRequest, reply: ClientReply
+) -> None:
+    """Serve one request; what goes wrong on the way is raised, unless it is the request."""
+    try:
+        if route == OTHER:
+            await relay(service.upstream, request, reply)
+        elif route.kind in ("msearch", "msearch_template"):
+            await serve_msearch(Exchange.of(service, request, reply), route)
+        else:
+            await serve_search(Exchange.of(service, request, reply), route)
+    except RequestError as error:
+        await reply.send_error(400, "illegal_argument_exception", str(error))
+
+
 class ProxyApp:
     """Serves every endpoint of the engine: searches through pipelines, the rest untouched.
 
@@ -66,11 +81,9 @@ class ProxyApp:
     async def _serve(self, route: Route, request: ClientRequest, reply: ClientReply) -> None:
         """Serve one request, and answer what goes wrong in the engine's own shape."""
         try:
-            await self._dispatch(route, request, reply)
+            await serve_request(self._service, route, request, reply)
         except ClientGoneError:
             reply.status = reply.status or _CLIENT_GONE
-        except RequestError as error:
-            await reply.send_error(400, "illegal_argument_exception", str(error))
         except UpstreamError as error:
             self._service.metrics.upstream_errors.inc()
             self._service.log.warning("upstream failed", path=request.path, problem=str(error))
@@ -85,14 +98,6 @@ class ProxyApp:
             if reply.started:
                 raise
             await reply.send_error(500, "qrm_exception", "internal error; see the proxy's log")
-
-    async def _dispatch(self, route: Route, request: ClientRequest, reply: ClientReply) -> None:
-        if route == OTHER:
-            await relay(self._service.upstream, request, reply)
-        elif route.kind in ("msearch", "msearch_template"):
-            await serve_msearch(Exchange.of(self._service, request, reply), route)
-        else:
-            await serve_search(Exchange.of(self._service, request, reply), route)
 
     def _log_access(self, request: ClientRequest, reply: ClientReply, elapsed_s: float) -> None:
         if self._service.settings.log.access:

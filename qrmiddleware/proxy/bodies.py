@@ -70,7 +70,7 @@ async def pass_on(exchange: Exchange, data: bytes, headers: Headers = ()) -> Non
 
 async def rendered_template(exchange: Exchange, data: bytes) -> bytes | None:
     """Let the upstream render a search template; ``None`` if it cannot."""
-    trips = Trips(exchange.service.upstream, exchange.request, "/_render/template")
+    trips = Trips(exchange, "/_render/template")
     reply = await trips.ask(data, Parameters())
     try:
         output = read_object(reply.body)["template_output"]

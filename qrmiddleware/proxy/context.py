@@ -1,8 +1,9 @@
 """What serving one request needs to know, and what it tells back."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import structlog
 
@@ -13,19 +14,32 @@ from qrmiddleware.errors import RequestError
 from qrmiddleware.proxy.client import OUR_PARAMETERS, ClientReply, ClientRequest
 from qrmiddleware.proxy.metrics import Metrics
 from qrmiddleware.runner.drive import Run
-from qrmiddleware.runner.pipelines import Pipelines
+from qrmiddleware.runner.pipelines import Pipeline, Pipelines
+from qrmiddleware.runner.waiting import together
 from qrmiddleware.upstream.exchange import Headers, Upstream
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What all requests share."""
+    """What all requests share.
+
+    Attributes:
+        settings: The whole configuration.
+        upstream: What answers searches.
+        pipelines: What happens to them.
+        metrics: What is counted.
+        log: Where problems are told.
+        blocking: Requests are served in threads, without an event loop.
+    """
 
     settings: Settings
     upstream: Upstream
     pipelines: Pipelines
     metrics: Metrics
     log: structlog.stdlib.BoundLogger
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,14 @@ class Exchange:
             query_text=in_body.query_text or _header_text(request) or None,
             timeout_ms=_milliseconds(timeout) if timeout else in_body.timeout_ms,
         )
+
+    def run(self, pipeline: Pipeline, controls: Controls) -> Run:
+        """Begin a search of this request."""
+        return Run.of(pipeline, controls.timeout_ms, blocking=self.service.blocking)
+
+    async def together(self, works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+        """Run parts of this request side by side."""
+        return await together(works, blocking=self.service.blocking)
 
     @property
     def upstream_parameters(self) -> Parameters:

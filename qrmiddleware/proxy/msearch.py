@@ -1,6 +1,5 @@
 """Serves ``_msearch``: every item runs through its pipeline, all of them together upstream."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -132,7 +131,7 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
     except NotJsonError:
         await pass_on(exchange, received.data)
         return
-    await asyncio.gather(*(task.begin() for task in tasks))
+    await exchange.together(task.begin() for task in tasks)
     runs = [task.run for task in tasks if task.run is not None]
     if not any(isinstance(task.state, Trip) or task.reply is not None for task in tasks):
         changed = any(task.plain is not task.item for task in tasks)
@@ -146,7 +145,7 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
 async def _serve(exchange: Exchange, route: Route, tasks: Sequence[ItemTask]) -> None:
     request = exchange.request
     path = request.path.removesuffix("/template") if route.kind != "msearch" else request.path
-    trips = Trips(exchange.service.upstream, request, path)
+    trips = Trips(exchange, path)
     parameters = exchange.upstream_parameters
     envelope: RawObject = {}
     while any(task.reply is None for task in tasks):
@@ -201,7 +200,7 @@ def _task(exchange: Exchange, route: Route, item: MsearchItem) -> ItemTask:
         given_text=controls.query_text,
         text_paths=pipeline.options.text_paths,
     )
-    run = Run.of(pipeline, controls.timeout_ms)
+    run = exchange.run(pipeline, controls)
     task = ItemTask(item, body, controls, run)
     if isinstance(request, Untouched):
         task.state = Done(request)
@@ -212,7 +211,7 @@ def _task(exchange: Exchange, route: Route, item: MsearchItem) -> ItemTask:
 
 async def _rendered(exchange: Exchange, items: Sequence[MsearchItem]) -> tuple[MsearchItem, ...]:
     """Let the upstream render every template; raises ``NotJsonError`` if it cannot."""
-    bodies = await asyncio.gather(*(rendered_template(exchange, item.body) for item in items))
+    bodies = await exchange.together(rendered_template(exchange, item.body) for item in items)
     rendered = []
     for item, body in zip(items, bodies, strict=True):
         if body is None:

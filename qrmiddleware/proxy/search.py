@@ -50,7 +50,7 @@ async def serve_search(exchange: Exchange, route: Route) -> None:
     if pipeline is None or (route.kind == "count" and not pipeline.rewrite_count):
         await pass_on(exchange, passed_body(received, body))
         return
-    run = Run.of(pipeline, controls.timeout_ms)
+    run = exchange.run(pipeline, controls)
     task = SearchTask(exchange, route, received, body, controls, run)
     tree = body.tree
     if route.kind == "template":
@@ -98,7 +98,7 @@ class SearchTask:
 
         What the engine refuses to answer is asked again as it came.
         """
-        trips = Trips(self.exchange.service.upstream, self.exchange.request, self._path)
+        trips = Trips(self.exchange, self._path)
 
         async def travel(trip: Trip) -> tuple[bytes, ...]:
             return await trips.ask_all(trip.bodies, rendered_parameters(request, paged=trip.paged))
@@ -165,8 +165,7 @@ class SearchTask:
     async def _answer_with_section(self, section: dict[str, object]) -> None:
         """Ask what the client asked, and put debug output into the reply."""
         parameters = self.exchange.upstream_parameters
-        request = self.exchange.request
-        trips = Trips(self.exchange.service.upstream, request, request.path)
+        trips = Trips(self.exchange, self.exchange.request.path)
         reply = await trips.ask(self.body.sent, parameters.without(("pretty",)))
         try:
             tree = read_object(reply.body)

@@ -1,13 +1,12 @@
 """Trips upstream on behalf of a client's search."""
 
-import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qrmiddleware.dsl.uri import Parameters, join_target
-from qrmiddleware.proxy.client import ClientRequest
-from qrmiddleware.upstream.exchange import Headers, Upstream, UpstreamReply, UpstreamRequest
+from qrmiddleware.proxy.context import Exchange
+from qrmiddleware.upstream.exchange import Headers, UpstreamReply, UpstreamRequest
 
 RENDERED_HERE = frozenset({"filter_path", "pretty"})
 """Parameters that shape the reply, and so are applied to what the proxy answers."""
@@ -36,24 +35,23 @@ class Trips:
     """Sends bodies to the endpoint that a client's request was for, or to another.
 
     Args:
-        upstream: Who answers.
-        request: Of the client; its method and headers are used.
+        exchange: With the client; the headers of its request are used.
         path: Where to send to.
     """
 
-    def __init__(self, upstream: Upstream, request: ClientRequest, path: str) -> None:
-        self._upstream = upstream
-        self._request = request
+    def __init__(self, exchange: Exchange, path: str) -> None:
+        self._exchange = exchange
         self._path = path
         self.headers: Headers = ()
         """Of the last reply."""
 
     async def ask(self, body: bytes, parameters: Parameters) -> TripReply:
         """Send one body, and read the whole reply."""
-        headers = self._request.forwarded_headers(without=_BODY_HEADERS)
-        if not self._request.header("content-type"):
+        request = self._exchange.request
+        headers = request.forwarded_headers(without=_BODY_HEADERS)
+        if not request.header("content-type"):
             headers = [*headers, ("content-type", "application/json")]
-        answer = await self._upstream.send(
+        answer = await self._exchange.service.upstream.send(
             UpstreamRequest("POST", join_target(self._path, parameters), headers, body)
         )
         reply = await whole(answer)
@@ -67,10 +65,7 @@ class Trips:
             RefusedError: If one is not answered with 200.
         """
         upstream = parameters.without(RENDERED_HERE)
-        if len(bodies) == 1:
-            replies = [await self.ask(bodies[0], upstream)]
-        else:
-            replies = await asyncio.gather(*(self.ask(body, upstream) for body in bodies))
+        replies = await self._exchange.together(self.ask(body, upstream) for body in bodies)
         for reply in replies:
             if reply.status != 200:  # noqa: PLR2004 the HTTP status for success
                 raise RefusedError(reply)

@@ -35,6 +35,7 @@ class Run:
         calls: Plugin calls so far.
         timings_s: Time spent by stage; trips included.
         bodies: What has been sent upstream.
+        blocking: Wait in the calling thread: there is no event loop.
         started: When it began.
     """
 
@@ -44,13 +45,16 @@ class Run:
     calls: list[Call] = field(default_factory=list)
     timings_s: dict[str, float] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
+    blocking: bool = False
     started: float = field(default_factory=perf_counter)
 
     @classmethod
-    def of(cls, pipeline: Pipeline, timeout_ms: float | None = None) -> "Run":
+    def of(
+        cls, pipeline: Pipeline, timeout_ms: float | None = None, *, blocking: bool = False
+    ) -> "Run":
         """Begin a search; ``timeout_ms`` is the client's own, if it gave one."""
         budget = pipeline.timeout_s if timeout_ms is None else timeout_ms / 1_000
-        return cls(pipeline, budget, pipeline.stages)
+        return cls(pipeline, budget, pipeline.stages, blocking=blocking)
 
     def share_s(self) -> float:
         """Return the next stage's part of the time that is left."""
@@ -78,6 +82,8 @@ class Run:
 
     async def ask(self, ask: Ask) -> Mapping[str, Any]:
         """Ask a stage's plugins, all at once, and wait no longer than their share."""
+        if self.blocking:
+            return self.ask_blocking(ask)
         began, share = perf_counter(), self.share_s()
         hook, calls = self.pipeline.start(ask)
         waits = [

@@ -1,0 +1,49 @@
+"""Waits for several things at once, with an event loop or without one.
+
+The same coroutines serve both: without an event loop, all that they await is done in the
+calling thread, so that they run to their end at the first step.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
+_THREADS: Final = 16
+
+
+def finish(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine to its end in this thread.
+
+    Raises:
+        RuntimeError: If it waits for an event loop.
+    """
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: _T = end.value
+        return result
+    work.close()
+    problem = "a blocking search waits for an event loop"
+    raise RuntimeError(problem)
+
+
+async def together(works: Iterable[Coroutine[Any, Any, _T]], *, blocking: bool = False) -> list[_T]:
+    """Run coroutines side by side, and return their results in order.
+
+    Args:
+        works: What to run.
+        blocking: There is no event loop: run them in threads that end with this call.
+    """
+    works = list(works)
+    if len(works) < 2:  # noqa: PLR2004 one needs no company
+        return [await work for work in works]
+    if not blocking:
+        return await asyncio.gather(*works)
+    try:
+        with ThreadPoolExecutor(min(len(works), _THREADS)) as threads:
+            return list(threads.map(finish, works))
+    finally:
+        for work in works:
+            work.close()
