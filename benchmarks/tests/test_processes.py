@@ -1,0 +1,32 @@
+import sys
+
+import psutil
+import pytest
+
+from qrmiddleware_benchmarks.processes import ProcessError, listening, usage
+
+
+def serving(port):
+    program = f"import socket,time; socket.create_server(('127.0.0.1',{port})); time.sleep(60)"
+    return (sys.executable, "-c", program.replace("socket.create", "s=socket.create"))
+
+
+def test_a_process_lives_as_long_as_the_block(free_port):
+    with listening(serving(free_port), free_port) as pid:
+        assert psutil.pid_exists(pid)
+        used = usage([pid])
+
+    assert used.rss_bytes > 1_000_000
+    assert used.cpu_s > 0
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_process_that_ends_early_shows_its_last_words(free_port):
+    command = (sys.executable, "-c", "import sys; sys.exit('no such table')")
+
+    with pytest.raises(ProcessError, match="no such table"), listening(command, free_port):
+        pass
+
+
+def test_processes_that_are_gone_use_nothing():
+    assert usage([2**22 - 3]).rss_bytes == 0
