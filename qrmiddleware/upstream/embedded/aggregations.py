@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import floor
+from math import floor, fsum
 from typing import Any, TypeAlias
 
 from qrmiddleware.upstream.embedded.problems import illegal, unparsable, unsupported
@@ -150,16 +150,18 @@ def _group(asked: Asked, selection: Selection) -> dict[Any, dict[str, tuple[View
     groups: dict[Any, dict[str, tuple[View, list[int]]]] = defaultdict(dict)
     missing = asked.params.get("missing")
     default = () if missing is None else (missing,)
-    wanted = _wanted(asked)
     for view, seqs, column in _columns(asked, selection):
+        found: dict[Any, list[int]] = defaultdict(list)
         if asked.params.get("min_doc_count") == 0:
-            for value in {value for found in column.values() for value in found if wanted(value)}:
-                groups[value].setdefault(view.name, (view, []))
+            found.update((value, []) for values in column.values() for value in values)
         for seq in seqs:
-            for value in dict.fromkeys(column.get(seq, default)):
-                if wanted(value):
-                    groups[value].setdefault(view.name, (view, []))[1].append(seq)
-    return groups
+            values = column.get(seq, default)
+            for value in values if len(values) == 1 else dict.fromkeys(values):
+                found[value].append(seq)
+        for value, members in found.items():
+            groups[value][view.name] = view, members
+    wanted = _wanted(asked)
+    return {value: group for value, group in groups.items() if wanted(value)}
 
 
 def _wanted(asked: Asked) -> Callable[[Any], bool]:
@@ -290,7 +292,7 @@ def _run_histogram(asked: Asked, selection: Selection) -> dict[str, Any]:
 
 def _run_stats(asked: Asked, selection: Selection) -> dict[str, Any]:
     values = _numbers(asked, selection)
-    total = sum(values)
+    total = fsum(values)
     return {
         "count": len(values),
         "min": min(values, default=None),

@@ -73,7 +73,7 @@ def _run_item(call: Call, item: _Item, problem: ApiError | None) -> dict[str, An
     except ApiError as error:
         outcome: dict[str, Any] = {"_index": item.index, "_id": item.doc_id}
         return {item.action: {**outcome, "status": error.status, "error": error.cause()}}
-    shown = show_written(item.index, item.doc_id, written)
+    shown = show_written(call, item.index, item.doc_id, written)
     return {item.action: {**shown, "status": STATUS[written.result]}}
 
 

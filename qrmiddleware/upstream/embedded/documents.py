@@ -30,13 +30,15 @@ def open_for_writing(catalog: Catalog, name: str) -> Index:
     return catalog.find(name) if catalog.has(name) else catalog.create(name, {})
 
 
-def show_written(name: str, doc_id: str, written: Written) -> dict[str, Any]:
+def show_written(call: Call, name: str, doc_id: str, written: Written) -> dict[str, Any]:
     """What became of a write, as Elasticsearch tells it."""
+    refreshed = call.params.get("refresh") in {"", "true"} and written.result != "noop"
     return {
         "_index": name,
         "_id": doc_id,
         "_version": written.version,
         "result": written.result,
+        **({"forced_refresh": True} if refreshed else {}),
         "_shards": {"total": 1, "successful": 1, "failed": 0},
         "_seq_no": written.seq,
         "_primary_term": 1,
@@ -110,7 +112,7 @@ def _write(call: Call, *, create: bool) -> Answer:
     with call.catalog.writing() as touched:
         touched.add(name)
         written = index.put(doc_id, call.body, create=create)
-    return Answer(show_written(name, doc_id, written), STATUS[written.result])
+    return Answer(show_written(call, name, doc_id, written), STATUS[written.result])
 
 
 def update_document(call: Call) -> Answer:
@@ -120,7 +122,7 @@ def update_document(call: Call) -> Answer:
     with call.catalog.writing() as touched:
         touched.add(name)
         written = update(index, doc_id, call.json())
-    return Answer(show_written(name, doc_id, written), STATUS[written.result])
+    return Answer(show_written(call, name, doc_id, written), STATUS[written.result])
 
 
 def delete_document(call: Call) -> Answer:
@@ -130,7 +132,7 @@ def delete_document(call: Call) -> Answer:
     with call.catalog.writing() as touched:
         touched.add(name)
         written = index.delete(doc_id)
-    return Answer(show_written(name, doc_id, written), STATUS[written.result])
+    return Answer(show_written(call, name, doc_id, written), STATUS[written.result])
 
 
 def get_document(call: Call) -> Answer:

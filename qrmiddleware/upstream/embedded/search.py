@@ -132,7 +132,8 @@ def _find_all(shards: Sequence[_Shard], request: SearchRequest, *, typed: bool) 
     for shard, found in zip(shards, scores, strict=True):
         rows += _filtered(shard, found, request)
     total = len(rows)
-    sort_rows(rows, request.sort)
+    if request.size:
+        sort_rows(rows, request.sort)
     if request.after is not None:
         rows = [
             row
@@ -150,12 +151,12 @@ def _matches(shard: _Shard, request: SearchRequest) -> Mapping[int, float]:
 
 
 def _filtered(shard: _Shard, found: Mapping[int, float], request: SearchRequest) -> list[Row]:
-    kept: Iterable[int] = found
+    kept = sorted(found)
     if request.post_filter:
         clause, context = compile_query(request.post_filter, shard.view)
         shard.context.named.extend(context.named)
         within = shard.view.scores(constant(clause).query)
-        kept = [seq for seq in found if seq in within]
+        kept = [seq for seq in kept if seq in within]
     return [Row(shard.view, shard.number, seq, found[seq]) for seq in kept]
 
 

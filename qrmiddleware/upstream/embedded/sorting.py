@@ -1,8 +1,10 @@
 """``sort`` and ``search_after``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from operator import attrgetter
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from qrmiddleware.upstream.embedded.problems import ApiError, illegal, unparsable, unsupported
@@ -120,43 +122,54 @@ def no_values(path: str, kind: str) -> ApiError:
 
 def sort_value(level: SortBy, row: Row) -> Json:
     """What a row is sorted by; ``None`` for a word that is missing."""
+    return _reader(level, row)(row)
+
+
+def _reader(level: SortBy, example: Row) -> Callable[[Row], Json]:
+    """What reads the sort value of every row of the same index."""
     if level.path == "_score":
-        return row.score
+        return attrgetter("score")
     if level.path in _SPECIAL:
-        return (row.shard << 40) + row.seq
-    found = row.view.columns.get(level.path, {}).get(row.seq)
-    if found:
-        return _pick(found, level)
-    if level.missing not in ("_last", "_first"):
-        return level.missing
-    field = row.view.field(level.path)
-    family = field.family if field else "integer"
-    if family == "keyword":
-        return None
-    at_top = (level.missing == "_last") != level.descending
-    if family == "float":
-        return inf if at_top else -inf
-    return LONG_MAX if at_top else LONG_MIN
-
-
-def _pick(found: tuple[Any, ...], level: SortBy) -> Json:
+        return lambda row: (row.shard << 40) + row.seq
+    column = example.view.columns.get(level.path, {})
+    missing = _missing_value(level, example.view)
     mode = level.mode or ("max" if level.descending else "min")
     if mode in {"min", "max"}:
-        return found[-1] if mode == "max" else found[0]
+        at = -1 if mode == "max" else 0
+        return lambda row: column[row.seq][at] if row.seq in column else missing
     if mode not in {"sum", "avg"}:
         raise unsupported(what="sort mode", name=mode)
-    return sum(found) / (len(found) if mode == "avg" else 1)
+    measure = fmean if mode == "avg" else sum
+    return lambda row: measure(column[row.seq]) if row.seq in column else missing
+
+
+def _missing_value(level: SortBy, view: View) -> Json:
+    if level.missing not in ("_last", "_first"):
+        return level.missing
+    field = view.field(level.path)
+    if field and field.family == "keyword":
+        return None
+    at_top = (level.missing == "_last") != level.descending
+    if field and field.family == "float":
+        return inf if at_top else -inf
+    is_long = field is None or field.type in {"long", "date"}
+    if is_long:
+        return LONG_MAX if at_top else LONG_MIN
+    return 2**31 - 1 if at_top else -(2**31)
 
 
 def sort_rows(rows: list[Row], levels: Sequence[SortBy]) -> None:
-    """Sort in place: equals by shard, then oldest first."""
-    rows.sort(key=lambda row: (row.shard, row.seq))
+    """Sort in place; equals stay as they are."""
     if not levels:
-        rows.sort(key=lambda row: -row.score)
+        rows.sort(key=attrgetter("score"), reverse=True)
+    examples = {row.shard: row for row in rows}
     for level in reversed(levels):
-        rows.sort(
-            key=lambda row: _comparable(level, sort_value(level, row)), reverse=level.descending
-        )
+        readers = {shard: _reader(level, row) for shard, row in examples.items()}
+        keys = [readers[row.shard](row) for row in rows]
+        if any(key is None for key in keys):
+            keys = [_comparable(level, key) for key in keys]
+        order = sorted(range(len(rows)), key=keys.__getitem__, reverse=level.descending)
+        rows[:] = [rows[at] for at in order]
 
 
 def _comparable(level: SortBy, value: Json) -> tuple[bool, Any]:
@@ -178,7 +191,7 @@ def read_after(asked: Json, levels: Sequence[SortBy], view: View) -> tuple[Any, 
         field = view.field(level.path)
         if value in ("Infinity", "-Infinity"):
             after.append(float(value))
-        elif value is None or field is None or value in (LONG_MAX, LONG_MIN):
+        elif value is None or field is None or isinstance(value, int):
             after.append(value)
         else:
             after.append(read_bound(field.family, value))

@@ -15,6 +15,9 @@ from qrmiddleware.upstream.embedded.inverted import (
 )
 from qrmiddleware.upstream.embedded.mapping import Field, IndexMapping
 
+_K1 = 1.2
+_B = 0.75
+
 Columns: TypeAlias = Mapping[str, Mapping[int, tuple[Any, ...]]]
 """The values of each field but text, by document, smallest value first."""
 
@@ -63,14 +66,23 @@ class View:
         """The best matches with their scores, the oldest first among equals."""
         if limit <= 0 or not self.size:
             return []
-        found = self._searcher.search(query, limit=limit + 1, count=False).hits
-        if len(found) > limit and found[limit - 1][0] == found[limit][0]:
-            ranked = list(self.scores(query).items())
-        else:
-            seqs = self._seqs([address for _, address in found])
-            ranked = [(seq, score) for seq, (score, _) in zip(seqs, found, strict=True)]
+        found = self._with_ties(query, limit)
+        seqs = self._seqs([address for _, address in found])
+        ranked = [(seq, score) for seq, (score, _) in zip(seqs, found, strict=True)]
         ranked.sort(key=lambda row: (-row[1], row[0]))
         return ranked[:limit]
+
+    def _with_ties(
+        self, query: tantivy.Query, limit: int
+    ) -> list[tuple[float, tantivy.DocAddress]]:
+        """The best matches, and all that are as good as the last of them."""
+        found: list[tuple[float, tantivy.DocAddress]] = []
+        for looked_at in (limit + 1, 10 * limit + 1000, self.size):
+            found = self._searcher.search(query, limit=min(looked_at, self.size), count=False).hits
+            if len(found) <= limit or found[-1][0] < found[limit - 1][0]:
+                break
+        least = found[limit - 1][0] if len(found) > limit else 0.0
+        return [hit for hit in found if hit[0] >= least]
 
     def first(self, query: tantivy.Query, limit: int) -> list[tuple[int, float]]:
         """The oldest matches of a query that gives all of them the same score."""
@@ -103,11 +115,19 @@ class View:
         return self._searcher.doc_freq(FIELD_NAMES, field.path)
 
     def rarity(self, field: Field, frequency: int) -> float:
-        """BM25's inverse document frequency among the documents that have the field."""
-        return _idf(frequency, max(frequency, self.documents_with(field)))
+        """What BM25 multiplies a term's weight by, as Elasticsearch reckons it.
+
+        That is the inverse document frequency among the documents that have the field, where
+        tantivy counts all documents; and, since for tantivy the average length of the field
+        is lower by those that lack it, what makes up for that in a text of average length.
+        """
+        having = max(frequency, self.documents_with(field))
+        coverage = having / max(having, self._every_document)
+        length_norm = 1 - _B + _B / coverage if coverage else 1.0
+        return _idf(frequency, having) * (1 + _K1 * length_norm) / (1 + _K1)
 
     def plain_rarity(self, frequency: int) -> float:
-        """The same among all documents, as tantivy reckons it."""
+        """The same, as tantivy reckons it."""
         return _idf(frequency, max(frequency, self._every_document))
 
     @cached_property

@@ -1,6 +1,6 @@
 """``function_score``: scores changed by filters, weights and the values of fields."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, inf, log, log1p, log10, prod, sqrt
 from typing import Any, TypeAlias
@@ -83,19 +83,17 @@ def compile_function_score(params: Json, context: Compilation) -> Clause:
 
     def rescore() -> Scores:
         found = scores_of(base, view)
-        matches = [
-            view.scores(entry.filter.query) if entry.filter else None for entry in functions
-        ]
-        scores: dict[int, float] = {}
-        for seq, score in found.items():
-            values = [
-                (entry.value(seq) * entry.weight, entry.weight)
-                for entry, within in zip(functions, matches, strict=True)
-                if within is None or seq in within
-            ]
-            factor = combine_values(values) if values else None
-            scores[seq] = score if factor is None else apply(score, min(factor, highest))
-        return scores
+        values: dict[int, list[tuple[float, float]]] = {seq: [] for seq in found}
+        for function in functions:
+            matches: Iterable[int] = found
+            if function.filter:
+                matches = found.keys() & view.scores(function.filter.query).keys()
+            for seq in matches:
+                values[seq].append((function.value(seq) * function.weight, function.weight))
+        return {
+            seq: apply(score, min(combine_values(values[seq]), highest)) if values[seq] else score
+            for seq, score in found.items()
+        }
 
     return Clause(base.query, rescore)
 
