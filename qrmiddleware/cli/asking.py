@@ -1,5 +1,6 @@
 """Runs one query through a configured pipeline, without a proxy process."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -70,7 +71,9 @@ async def _call(
     parts: list[bytes] = []
 
     async def receive() -> Message:
-        return incoming.pop() if incoming else {"type": "http.disconnect"}
+        if not incoming:
+            await asyncio.Event().wait()  # nobody hangs up before the reply
+        return incoming.pop()
 
     async def send(message: Message) -> None:
         parts.append(message.get("body", b""))
