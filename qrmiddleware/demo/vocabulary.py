@@ -97,7 +97,7 @@ class Vocabulary:
 
 def load_vocabulary() -> Vocabulary:
     """Read the vocabulary that ships with the package."""
-    folder = resources.files(__package__) / "vocabulary"
+    folder = resources.files(__package__) / "words"
     shop = _read(folder / "_shop.yaml")
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     types: dict[str, ProductType] = {}

@@ -108,7 +108,7 @@ def test_the_page_shows_both_answers_and_where_hits_come_from(demo, browser, tmp
     assert "“black leather sofa” · rules" in re.sub(r"\s+", " ", piped[0])
     assert any("▲" in hit for hit in piped)
     assert dom.count("nDCG@10 ") >= 2
-    assert "rewrite <strong>“black leather sofa”</strong>" in dom
+    assert "search also for <strong>“black leather sofa”</strong>" in dom
 
 
 @pytest.mark.browser

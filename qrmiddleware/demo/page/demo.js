@@ -100,7 +100,7 @@ function show(text, plain, piped) {
   showColumn("plain", plain, before.slice(0, CUTOFF), (hit) => [wordsOf([text]), hit, grades, []]);
   showColumn("with", piped, after, (hit, rank) => {
     const found = list(hit._qrm?.found_by).map(String);
-    const tags = [...provenance(found, text, debug), movement(places.get(hit._id), rank), reward(hit)];
+    const tags = [...provenance(found, text, debug), movement(places, hit, rank), reward(hit)];
     return [wordsOf(found.length ? found : [text]), hit, grades, tags];
   });
   showMeasure(grades && { before: ndcg(before, grades), after: ndcg(after, grades) });
@@ -185,8 +185,12 @@ function provenance(found, text, debug) {
   });
 }
 
-function movement(place, rank) {
-  if (place === undefined) return element("span", { className: "tag up", text: "▲ new" });
+function movement(places, hit, rank) {
+  const place = places.get(hit._id);
+  if (place === undefined) {
+    const text = places.size < PLAIN_DEPTH ? "▲ new" : `▲ from below ${PLAIN_DEPTH}`;
+    return element("span", { className: "tag up", text });
+  }
   if (place === rank) return null;
   const up = place > rank;
   const text = `${up ? "▲" : "▼"} from ${place}`;
@@ -238,7 +242,8 @@ function decisionRow(decision) {
   const admitted = Boolean(decision.admitted);
   const weight = isNumber(decision.weight) ? `weight ${Number(decision.weight.toFixed(3))}` : "";
   const reason = admitted ? "" : `not used: ${decision.reason ?? "no reason given"}`;
-  const small = [decision.plugin, weight, reason, decision.note].filter(Boolean).join(" · ");
+  const note = String(decision.note ?? "").replace(/(?:[^\s/\\]*[/\\])+([^\s/\\]+:\d+)/g, "$1"); // file:line
+  const small = [decision.plugin, weight, reason, note].filter(Boolean).join(" · ");
   return element("li", { className: admitted ? "decision" : "decision refused" },
     element("span", { className: "sign", text: admitted ? "✓" : "✗",
       "aria-label": admitted ? "used" : "not used", role: "img" }),
@@ -246,18 +251,20 @@ function decisionRow(decision) {
       element("small", { text: small })));
 }
 
-function verb({ kind, weight }) {
-  if (kind !== "boost") return kind ?? "rewrite";
-  return isNumber(weight) && weight < 0 ? "lower" : "raise";
+function verb({ kind, weight, replaces, excludes }) {
+  if (kind === "boost") return isNumber(weight) && weight < 0 ? "lower" : "raise";
+  if (kind === "restriction") return excludes ? "leave out" : "keep only";
+  return replaces ? "search instead for" : "search also for";
 }
 
 function wording(decision) {
   if (decision.text) return `“${decision.text}”`;
   if (!decision.clause) return "";
-  const term = Object.entries(decision.clause.term ?? {});
-  if (term.length !== 1) return JSON.stringify(decision.clause);
-  const [[field, value]] = term;
-  return `${field}: ${value?.value ?? value}`;
+  const { term, match } = decision.clause;
+  const [entry, ...more] = Object.entries(term ?? match ?? {});
+  if (!entry || more.length) return JSON.stringify(decision.clause);
+  const [field, value] = entry;
+  return `${field}: ${value?.value ?? value?.query ?? value}`;
 }
 
 // --- words ---------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ async def test_the_address_without_a_slash_leads_to_the_page(site):
     assert (status, headers["location"]) == (307, PATH)
 
 
-@pytest.mark.parametrize("path", ["nothing.html", "../vocabulary.py", "vocabulary/_shop.yaml"])
+@pytest.mark.parametrize("path", ["nothing.html", "../vocabulary.py", "../words/_shop.yaml"])
 async def test_nothing_but_the_page_is_served(site, path):
     assert (await get(site, PATH + path))[0] == 404
 
