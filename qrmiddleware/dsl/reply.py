@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+import msgspec
 from msgspec import Raw
 
 from qrmiddleware.dsl.merge import NAME_PREFIX
@@ -22,12 +23,24 @@ from qrmiddleware.dsl.raw import (
 _NAMES: Final = "matched_queries"
 
 
+class _Known(msgspec.Struct):
+    """What is read of every hit."""
+
+    doc_id: str = msgspec.field(name="_id", default="")
+    index: str = msgspec.field(name="_index", default="")
+    score: float | None = msgspec.field(name="_score", default=None)
+    names: list[str] | dict[str, float] | None = msgspec.field(name=_NAMES, default=None)
+
+
+_KNOWN: Final = msgspec.json.Decoder(_Known)
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyHit:
     """One hit of a reply.
 
     Attributes:
-        tree: The hit by key, as it came.
+        tree: The hit by key, as it came but for the names of the copies.
         doc_id: Its ``_id``.
         index: Its ``_index``.
         score: Its ``_score``; 0 where the engine gave none.
@@ -109,36 +122,27 @@ def read_reply(data: bytes | Raw) -> SearchReply:
 
 
 def _read_hit(data: Raw) -> ReplyHit:
+    """Read a hit, and take the copies' names out of it; the client's own stay."""
     tree = read_object(data)
-    score = read_value(tree["_score"]) if "_score" in tree else None
-    return ReplyHit(
-        tree,
-        doc_id=str(read_value(tree["_id"])) if "_id" in tree else "",
-        index=str(read_value(tree["_index"])) if "_index" in tree else "",
-        score=float(score) if isinstance(score, int | float) else 0.0,
-        wordings=_wordings(tree),
-    )
+    try:
+        known = _KNOWN.decode(data)
+    except msgspec.MsgspecError as error:
+        raise NotJsonError(str(error)) from error
+    wordings: tuple[int, ...] = ()
+    ours = [name for name in known.names or () if name.startswith(NAME_PREFIX)]
+    if ours:
+        wordings = tuple(sorted(int(name.removeprefix(NAME_PREFIX)) for name in ours))
+        tree = _exchanged(tree, _NAMES, _without(known.names, ours))
+    return ReplyHit(tree, known.doc_id, known.index, known.score or 0.0, wordings)
 
 
-def _wordings(tree: RawObject) -> tuple[int, ...]:
-    if _NAMES not in tree:
-        return ()
-    names = [name for name in read_value(tree[_NAMES]) if name.startswith(NAME_PREFIX)]
-    return tuple(sorted(int(name.removeprefix(NAME_PREFIX)) for name in names))
-
-
-def without_names(hit: ReplyHit) -> ReplyHit:
-    """Take the copies' names out of ``matched_queries``; the client's own stay."""
-    if _NAMES not in hit.tree:
-        return hit
-    names = read_value(hit.tree[_NAMES])
+def _without(names: list[str] | dict[str, float] | None, ours: Sequence[str]) -> Json:
+    """Return what is left of ``matched_queries``, in the form it came; ``None`` for nothing."""
+    if names is None or len(names) == len(ours):
+        return None
     if isinstance(names, dict):  # with include_named_queries_score
-        kept: Json = {k: v for k, v in names.items() if not k.startswith(NAME_PREFIX)}
-    else:
-        kept = [name for name in names if not name.startswith(NAME_PREFIX)]
-    if len(kept) == len(names):
-        return hit
-    return replace(hit, tree=_exchanged(hit.tree, _NAMES, kept or None))
+        return {name: score for name, score in names.items() if name not in ours}
+    return [name for name in names if name not in ours]
 
 
 def without_fields(hit: ReplyHit, ours: Sequence[str], wanted: Sequence[str]) -> ReplyHit:

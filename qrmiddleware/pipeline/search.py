@@ -16,7 +16,6 @@ from qrmiddleware.dsl.reply import (
     read_reply,
     render_reply,
     without_fields,
-    without_names,
 )
 from qrmiddleware.dsl.search import SearchRequest, Untouched, client_field_patterns
 from qrmiddleware.model import Hit
@@ -193,7 +192,9 @@ def finish(
         _as_asked(plan, envelope),
         fetched,
         judged,
-        tuple(without_fields(without_names(hit), plan.extra_fields, wanted) for hit in page),
+        tuple(without_fields(hit, plan.extra_fields, wanted) for hit in page)
+        if plan.extra_fields
+        else page,
         scores,
         max_score,
     )
