@@ -1,0 +1,57 @@
+"""What all tests share: Hypothesis profiles, and the corpus of real-life search bodies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import yaml
+
+CORPUS = Path(__file__).parent / "unit" / "dsl" / "corpus"
+
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("thorough", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile("quick")
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCase:
+    """A search body as some client sends it, and what ``parse_search`` must make of it."""
+
+    name: str
+    client: str
+    data: bytes
+    parameters: str = ""
+    text: str = ""
+    slots: tuple[str, ...] = ()
+    keeps_order: str = ""
+    single_trip: str = ""
+    untouched: str = ""
+    runs_on: tuple[str, ...] = ("elasticsearch", "opensearch")
+
+
+def corpus() -> list[CorpusCase]:
+    """Every case, in the order of ``expected.yaml``."""
+    expected: Mapping[str, dict[str, Any]] = yaml.safe_load(
+        (CORPUS / "expected.yaml").read_text(encoding="utf-8")
+    )
+    return [
+        CorpusCase(
+            name,
+            data=(CORPUS / f"{name}.json").read_bytes(),
+            **{key: tuple(v) if isinstance(v, list) else v for key, v in facts.items()},
+        )
+        for name, facts in expected.items()
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that asks for ``corpus_case`` every case, for ``text_case`` those with a text."""
+    if "corpus_case" in metafunc.fixturenames:
+        cases = corpus()
+        metafunc.parametrize("corpus_case", cases, ids=[case.name for case in cases])
+    if "text_case" in metafunc.fixturenames:
+        cases = [case for case in corpus() if case.text]
+        metafunc.parametrize("text_case", cases, ids=[case.name for case in cases])
