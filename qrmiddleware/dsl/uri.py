@@ -18,7 +18,7 @@ class Parameters:
     @classmethod
     def parse(cls, query_string: str) -> "Parameters":
         """Split a query string; undecodable bytes become U+FFFD."""
-        parts = (part for part in query_string.split("&") if part)
+        parts = query_string.split("&") if query_string else ()
         return cls(tuple((unquote_plus(part.partition("=")[0]), part) for part in parts))
 
     def get(self, name: str) -> str | None:
