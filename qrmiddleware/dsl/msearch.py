@@ -26,11 +26,21 @@ class MsearchItem:
 
     @property
     def index(self) -> str | None:
-        """The header's index expression, comma-separated; ``None`` leaves the URL's."""
+        """The header's index expression, comma-separated; ``None`` leaves the URL's.
+
+        Raises:
+            NotJsonError: If the header is none; the engine will say so itself.
+        """
         if not self.header.strip():
             return None
         index: Json = read_value(read_object(self.header).get("index", Raw(b"null")))
-        return ",".join(index) if isinstance(index, list) else index
+        if index is None:
+            return None
+        names = index if isinstance(index, list) else [index]
+        if not all(isinstance(name, str) for name in names):
+            problem = "[index] is no name"
+            raise NotJsonError(problem)
+        return ",".join(names)
 
 
 def read_msearch(data: bytes) -> tuple[MsearchItem, ...]:
