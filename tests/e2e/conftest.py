@@ -29,6 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the proxies' logs with a test that failed while they ran."""
+    report = yield
+    if report.failed:
+        for running_proxy in item.config.stash.get(PROXIES, []):
+            report.sections.append((f"log of {running_proxy.url}", running_proxy.tail()))
+    return report
+
+
 @contextmanager
 def engine_or_skip(name: str, *, security: bool = False) -> Iterator[Engine]:
     """Run an engine; without it, skip, or fail where ``QRM_E2E_REQUIRE=1`` says none may lack."""
@@ -104,17 +114,16 @@ class Proxy:
     config: Path
 
     def stop(self) -> None:
-        """End it as a service manager does, if it still runs, and see that it went in order."""
-        if self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
+        """End it as a service manager does, and see that it went in order; twice is once."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             pytest.fail(f"qrm serve did not stop within {STOP_S} s of SIGTERM:\n{self.tail()}")
-        if code != 0:
+        if code not in {0, -signal.SIGKILL}:
             pytest.fail(f"qrm serve ended with exit code {code}:\n{self.tail()}")
 
     def tail(self) -> str:
@@ -123,21 +132,27 @@ class Proxy:
 
 
 StartProxy = Callable[..., Proxy]
+PROXIES = pytest.StashKey[list[Proxy]]()
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartProxy]:
+def proxy(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartProxy]:
     """Start ``qrm serve`` in front of an engine: ``proxy(engine_or_url, pipelines={...})``.
 
-    Keywords are top-level keys of the configuration. Every proxy that still runs after the
-    module is stopped by SIGTERM, and has to exit with 0.
+    Keywords are top-level keys of the configuration. After the module every proxy is stopped
+    by SIGTERM and has to end with exit code 0, unless a test killed it by SIGKILL.
     """
+    running_proxies = request.config.stash.setdefault(PROXIES, [])
     with ExitStack() as stack:
+        stack.callback(running_proxies.clear)
 
         def start(upstream: Engine | str, **config: Any) -> Proxy:
             started = launch(upstream, config, tmp_path_factory.mktemp("proxy"))
-            stack.callback(started.stop)
             wait_until_ready(started)
+            stack.callback(started.stop)
+            running_proxies.append(started)
             return started
 
         yield start

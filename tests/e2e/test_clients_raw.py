@@ -102,7 +102,7 @@ def test_the_answer_is_the_engines_own_to_the_byte(engine, urls, ask, accept_enc
 
 @pytest.mark.parametrize("username", ["", "elastic", "nobody"])
 def test_credentials_are_the_clients_own(engine, urls, username):
-    stranger = replace(engine, username=username, password="wrong")
+    stranger = replace(engine, username=username, password="wrong")  # noqa: S106 - wrong on purpose
     directly, proxied = (send(stranger, url, Ask("GET", "/raw/_search")) for url in urls)
 
     assert proxied.status == directly.status == (401 if engine.auth else 200)

@@ -73,10 +73,12 @@ def install_package(*packages: str, verbose: bool) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         message = f"only root on a Debian system can install {wanted} this way"
         raise EngineError(message)
-    _apt("apt-get", "update", verbose=verbose)
+    quiet = () if verbose else ("--quiet=2",)
+    _apt("apt-get", "update", *quiet, verbose=verbose)
     for package in packages:
         if _apt("apt-cache", "madison", package, verbose=False).strip():
-            _apt("apt-get", "install", "--no-install-recommends", package, verbose=verbose)
+            options = ("--yes", "--no-install-recommends", *quiet)
+            _apt("apt-get", "install", *options, package, verbose=verbose)
             return
     message = f"this system has no package {wanted}"
     raise EngineError(message)
@@ -89,7 +91,7 @@ def install_package(*packages: str, verbose: bool) -> None:
 )
 def _apt(*command: str, verbose: bool) -> str:
     done = subprocess.run(  # noqa: S603 - the arguments are ours
-        [*command, "--yes", *([] if verbose else ["--quiet=2"])],
+        command,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=None if verbose else subprocess.PIPE,
