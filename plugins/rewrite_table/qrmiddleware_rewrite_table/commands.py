@@ -79,15 +79,15 @@ def import_(
     A row holds a query, a rewrite and a score; a line of JSONL may hold all of a query:
     {"query": …, "rewrites": [{"text": …, "score": …}]}.
 
-    [bold]Examples[/bold]
+    For example:
 
-    qrm table import rewrites.tsv --to rewrites.sqlite
+    * `qrm table import rewrites.tsv --to rewrites.sqlite`
 
-    qrm table import new.jsonl --to rewrites.sqlite --append
+    * `qrm table import new.jsonl --to rewrites.sqlite --append`
 
-    qrm table import log.tsv --to rewrites.sqlite --columns asked,bought
+    * `qrm table import log.tsv --to rewrites.sqlite --columns asked,bought`
 
-    qrm table import rewrites.parquet --to redis://localhost:6379/0
+    * `qrm table import rewrites.parquet --to redis://localhost:6379/0`
     """
     address = Address(to, redis_prefix, redis_password_env)
     normalisation = NFKC_CASEFOLD_NO_PUNCTUATION if ignore_punctuation else NFKC_CASEFOLD
@@ -110,11 +110,11 @@ def export(
 ) -> None:
     """Write a table to a TSV, JSONL or Parquet file; importing that makes an equal table.
 
-    [bold]Examples[/bold]
+    For example:
 
-    qrm table export rewrites.sqlite rewrites.tsv
+    * `qrm table export rewrites.sqlite rewrites.tsv`
 
-    qrm table export redis://localhost:6379/0 rewrites.parquet
+    * `qrm table export redis://localhost:6379/0 rewrites.parquet`
     """
     console = _console_for_messages()
     with (
@@ -134,11 +134,11 @@ def show(
 ) -> None:
     """Show where a table comes from and some of it, or the rewrites of one query.
 
-    [bold]Examples[/bold]
+    For example:
 
-    qrm table show rewrites.sqlite
+    * `qrm table show rewrites.sqlite`
 
-    qrm table show rewrites.sqlite "garden hoze"
+    * `qrm table show rewrites.sqlite "garden hoze"`
     """
     console = _console_for_messages()
     with (
