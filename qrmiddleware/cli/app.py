@@ -27,7 +27,7 @@ def build_app() -> typer.Typer:
             "front of your cluster."
         ),
     )
-    app.callback()(_root)
+    app.callback(no_args_is_help=True)(_root)
     app.command()(serving.serve)
     app.command()(demo.demo)
     app.command()(serving.check)
@@ -43,11 +43,18 @@ def build_app() -> typer.Typer:
     return app
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"qrmiddleware {version('qrmiddleware')}", highlight=False)
+        raise typer.Exit
+
+
 def _root(
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
-    if show_version:
-        out.print(version("qrmiddleware"))
-        raise typer.Exit
+    """Take the options of ``qrm`` itself; each has done its work by now."""

@@ -132,8 +132,13 @@ def _controls(section: Json) -> Controls:
         pipeline=pipeline if isinstance(pipeline, str) else None,
         debug=section.get("debug") is True,
         query_text=text if isinstance(text, str) else None,
-        timeout_ms=float(timeout) if isinstance(timeout, int | float) and timeout > 0 else None,
+        timeout_ms=float(timeout) if _is_timeout(timeout) else None,
     )
+
+
+def _is_timeout(value: Json) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < 1e9  # noqa: PLR2004 a bound far above any deadline
 
 
 def parse_search(
@@ -257,7 +262,7 @@ def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
         return None
     try:
         number = int(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         problem = f"[{key}] is not a number"
         raise NotJsonError(problem) from error
     if number < 0:

@@ -1,12 +1,16 @@
 """The admin application: health, metrics, pipelines. On a port of its own, not for the public."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from qrmiddleware.dsl.raw import pretty, write
 from qrmiddleware.proxy.client import ClientReply, Message, Receive, Send
 from qrmiddleware.proxy.context import Service
 from qrmiddleware.runner.pipelines import Pipeline
 from qrmiddleware.upstream.exchange import UpstreamRequest
+
+_PATIENCE_S: Final = 2.0
+"""How long the upstream may take to show that it is there."""
 
 
 class AdminApp:
@@ -49,8 +53,13 @@ class AdminApp:
             await _send(reply, 503, {"status": "draining"})
             return
         try:
-            answer = await self._service.upstream.send(UpstreamRequest("HEAD", "/"))
-            await answer.close()
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await self._service.upstream.send(UpstreamRequest("HEAD", "/"))
+                await answer.close()
+        except TimeoutError:
+            problem = f"no answer within {_PATIENCE_S:g} s"
+            await _send(reply, 503, {"status": "upstream unreachable", "problem": problem})
+            return
         except Exception as error:  # noqa: BLE001 whatever keeps the upstream away is the answer
             await _send(reply, 503, {"status": "upstream unreachable", "problem": str(error)})
             return

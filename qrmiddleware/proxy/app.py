@@ -88,15 +88,16 @@ class ProxyApp:
             self._service.metrics.upstream_errors.inc()
             self._service.log.warning("upstream failed", path=request.path, problem=str(error))
             if reply.started:
-                raise
+                return  # an unfinished reply makes the server close the connection
             kind = _UPSTREAM_ERRORS.get(error.status, "upstream_exception")
             await reply.send_error(error.status, kind, str(error))
         except PluginError as error:
+            self._service.log.warning("plugin failed", path=request.path, problem=str(error))
             await reply.send_error(500, "qrm_plugin_exception", str(error))
         except Exception:
             self._service.log.exception("request failed", path=request.path)
             if reply.started:
-                raise
+                return
             await reply.send_error(500, "qrm_exception", "internal error; see the proxy's log")
 
     def _log_access(self, request: ClientRequest, reply: ClientReply, elapsed_s: float) -> None:

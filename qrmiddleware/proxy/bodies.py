@@ -1,15 +1,15 @@
 """Search bodies as clients send them: compressed, in the URL, as templates, too large."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qrmiddleware.dsl.filter_path import filter_reply
-from qrmiddleware.dsl.raw import NotJsonError, pretty, read_object
-from qrmiddleware.dsl.search import Body, Controls, read_body
+from qrmiddleware.dsl.raw import NotJsonError, pretty, raw, read_object, write
+from qrmiddleware.dsl.search import Body
 from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.proxy.client import TooLargeError
 from qrmiddleware.proxy.context import Exchange
-from qrmiddleware.proxy.relay import relay
-from qrmiddleware.proxy.trips import Trips
+from qrmiddleware.proxy.relay import ask_and_answer, relay
 from qrmiddleware.upstream.exchange import Headers
 
 
@@ -42,42 +42,31 @@ async def receive_body(exchange: Exchange) -> Received | None:
             raise NotJsonError(problem)
         text = request.plain(data, limit)
     except ValueError:
-        await pass_on(exchange, data)
+        await pass_on(exchange, Received(data, data))
         return None
     source = request.parameters.get("source")
     return Received(data, source.encode() if source and not text.strip() else text)
 
 
-def read_search(received: Received) -> Body | None:
-    """Understand a body; ``None`` if it is no JSON object, as the engine will say itself."""
-    try:
-        return read_body(received.text)
-    except NotJsonError:
-        return None
+def changed_body(received: Received, body: Body) -> bytes | None:
+    """Return the body without ``ext.qrm``; ``None`` if there was none in it."""
+    return None if body.sent is received.text else body.sent
 
 
-def passed_body(received: Received, body: Body) -> bytes:
-    """Return the bytes to pass on: those that came, unless there was an ``ext.qrm`` in them."""
-    return received.data if body.controls == Controls() else body.sent
+async def pass_on(
+    exchange: Exchange, received: Received, headers: Headers = (), *, changed: bytes | None = None
+) -> None:
+    """Pass a request on whose body has been read.
 
-
-async def pass_on(exchange: Exchange, data: bytes, headers: Headers = ()) -> None:
-    """Pass a request on whose body has been read."""
-    await relay(
-        exchange.service.upstream, exchange.request, exchange.reply, body=data, headers=headers
-    )
-
-
-async def rendered_template(exchange: Exchange, data: bytes) -> bytes | None:
-    """Let the upstream render a search template; ``None`` if it cannot."""
-    trips = Trips(exchange, "/_render/template")
-    reply = await trips.ask(data, Parameters())
-    try:
-        output = read_object(reply.body)["template_output"]
-        read_object(output)
-    except (NotJsonError, KeyError):
-        return None
-    return bytes(output)
+    Args:
+        exchange: The request and its reply.
+        received: Its body.
+        headers: To add to the reply.
+        changed: A plain body to send in place of the one that came.
+    """
+    request = exchange.request
+    asked = request.as_it_came(received.data) if changed is None else request.with_body(changed)
+    await ask_and_answer(exchange.service.upstream, asked, exchange.reply, headers)
 
 
 def shaped(text: bytes, parameters: Parameters) -> bytes:
@@ -86,3 +75,14 @@ def shaped(text: bytes, parameters: Parameters) -> bytes:
     if filter_path:
         text = filter_reply(text, filter_path)
     return pretty(text) if parameters.flag("pretty") else text
+
+
+def with_section(text: bytes, section: Mapping[str, object]) -> bytes:
+    """Put debug output into a reply that the pipeline had no part in.
+
+    Raises:
+        NotJsonError: If the reply is no JSON object.
+    """
+    tree = read_object(text)
+    others = read_object(tree["ext"]) if "ext" in tree else {}
+    return write({**tree, "ext": raw({**others, "qrm": raw(section)})})

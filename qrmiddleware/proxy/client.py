@@ -2,14 +2,23 @@
 
 import asyncio
 import gzip
+import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    MutableMapping,
+)
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from qrmiddleware.dsl.raw import write
 from qrmiddleware.dsl.uri import Parameters, join_target
-from qrmiddleware.upstream.exchange import Headers
+from qrmiddleware.upstream.exchange import Headers, UpstreamRequest
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -30,7 +39,10 @@ _NOT_FORWARDED: Final = frozenset(
         "host",
     }
 )
+_BODILESS: Final = (204, 304)
+_NO_GZIP: Final = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)")
 _OTHER_FORMATS: Final = ("yaml", "cbor", "smile")
+_SOURCE_PARAMETERS: Final = frozenset({"source", "source_content_type"})
 _WORTH_COMPRESSING: Final = 1_024
 
 
@@ -79,11 +91,11 @@ class ClientRequest:
     @property
     def forwarded_target(self) -> str:
         """Path and query as they came, without our own parameters."""
-        if "qrm_" not in self.query_string:
+        if "qrm" not in self.query_string:
             return f"{self.path}?{self.query_string}" if self.query_string else self.path
         return join_target(self.path, self.parameters.without(OUR_PARAMETERS))
 
-    def forwarded_headers(self, *, without: Iterable[str] = ()) -> Headers:
+    def forwarded_headers(self, *, without: Iterable[str] = ()) -> list[tuple[str, str]]:
         """Return what goes upstream of the headers: no hop-by-hop fields, none of ours."""
         dropped = _NOT_FORWARDED.union(without)
         return [
@@ -91,6 +103,22 @@ class ClientRequest:
             for pair in self.headers
             if pair[0] not in dropped and not pair[0].startswith("x-qrm-")
         ]
+
+    def as_it_came(self, body: bytes | AsyncIterable[bytes] | None) -> UpstreamRequest:
+        """Return what goes upstream when only our own parameters and headers are taken out."""
+        headers = self.forwarded_headers()
+        length = self.header("content-length")
+        if length and not isinstance(body, bytes | None):
+            headers.append(("content-length", length))
+        return UpstreamRequest(self.method, self.forwarded_target, headers, body or None)
+
+    def with_body(self, body: bytes) -> UpstreamRequest:
+        """Return what goes upstream with a plain JSON body in place of the client's own."""
+        headers = self.forwarded_headers(without=("content-encoding",))
+        if not self.header("content-type"):
+            headers.append(("content-type", "application/json"))
+        parameters = self.parameters.without(OUR_PARAMETERS | _SOURCE_PARAMETERS)
+        return UpstreamRequest(self.method, join_target(self.path, parameters), headers, body)
 
     @property
     def is_json(self) -> bool:
@@ -102,7 +130,8 @@ class ClientRequest:
     @property
     def accepts_gzip(self) -> bool:
         """Whether the client reads compressed replies."""
-        return "gzip" in self.header("accept-encoding")
+        accepted = self.header("accept-encoding").lower()
+        return "gzip" in accepted and _NO_GZIP.search(accepted) is None
 
     @property
     def may_be_large(self) -> bool:
@@ -149,8 +178,8 @@ class ClientRequest:
             text = inflater.decompress(body, limit)
         except zlib.error as error:
             raise ValueError(str(error)) from error
-        if inflater.unconsumed_tail or not inflater.eof:
-            problem = f"more than {limit} bytes, or cut short"
+        if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
+            problem = f"more than {limit} bytes, cut short, or of several parts"
             raise ValueError(problem)
         return text
 
@@ -190,6 +219,8 @@ class ClientReply:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
+        if status in _BODILESS:
+            headers = [pair for pair in headers if pair[0] != "content-length"]
         self.status = status
         await self._send(
             {

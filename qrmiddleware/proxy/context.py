@@ -1,24 +1,32 @@
 """What serving one request needs to know, and what it tells back."""
 
+import re
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
+from elastic_transport import TransportError
 
 from qrmiddleware.config.settings import Settings
 from qrmiddleware.dsl.search import Controls
 from qrmiddleware.dsl.uri import Parameters
-from qrmiddleware.errors import RequestError
-from qrmiddleware.proxy.client import OUR_PARAMETERS, ClientReply, ClientRequest
+from qrmiddleware.errors import PluginError, QrmError, RequestError
+from qrmiddleware.model import Trace
+from qrmiddleware.proxy.client import OUR_PARAMETERS, ClientGoneError, ClientReply, ClientRequest
 from qrmiddleware.proxy.metrics import Metrics
 from qrmiddleware.runner.drive import Run
 from qrmiddleware.runner.pipelines import Pipeline, Pipelines
 from qrmiddleware.runner.waiting import together
 from qrmiddleware.upstream.exchange import Headers, Upstream
 
+EXPECTED_ERRORS: Final = (QrmError, ClientGoneError, TransportError)
+"""What is not the pipeline's fault: asking once more as it came would not help."""
+
 _T = TypeVar("_T")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +84,10 @@ class Exchange:
         return replace(
             in_body,
             pipeline=parameters.get("qrm_pipeline")
-            or request.header("x-qrm-pipeline")
+            or _utf8(request.header("x-qrm-pipeline"))
             or in_body.pipeline,
             debug=debug or in_body.debug,
-            query_text=in_body.query_text or _header_text(request) or None,
+            query_text=in_body.query_text or _utf8(request.header("x-qrm-query")) or None,
             timeout_ms=_milliseconds(timeout) if timeout else in_body.timeout_ms,
         )
 
@@ -88,8 +96,9 @@ class Exchange:
         return Run.of(pipeline, controls.timeout_ms, blocking=self.service.blocking)
 
     async def together(self, works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-        """Run parts of this request side by side."""
-        return await together(works, blocking=self.service.blocking)
+        """Run parts of this request side by side, as many as plugins may be called at a time."""
+        threads = self.service.settings.limits.plugin_threads
+        return await together(works, blocking=self.service.blocking, at_a_time=threads)
 
     @property
     def upstream_parameters(self) -> Parameters:
@@ -109,14 +118,14 @@ class Exchange:
         runs = list(runs)
         headers = [
             ("x-qrm-request-id", self.request_id),
-            ("x-qrm-pipeline", ",".join(dict.fromkeys(run.pipeline.name for run in runs))),
+            ("x-qrm-pipeline", _for_wire(",".join(dict.fromkeys(r.pipeline.name for r in runs)))),
             ("x-qrm-applied", ",".join(dict.fromkeys(applied)) or "none"),
         ]
         skipped = {name: why for run in runs for name, why in run.degraded.items()}
         skipped |= more or {}
         if skipped:
             text = ",".join(f"{name}={why}" for name, why in skipped.items())
-            headers.append(("x-qrm-degraded", text))
+            headers.append(("x-qrm-degraded", _for_wire(text)))
         timings: dict[str, float] = {}
         for run in runs:
             for stage, elapsed_s in run.timings_s.items():
@@ -125,6 +134,18 @@ class Exchange:
             shown = (f"{stage};dur={s * 1_000:.2f}" for stage, s in timings.items())
             headers.append(("server-timing", ", ".join(shown)))
         return headers
+
+    def observe(self, run: Run, trace: Trace) -> None:
+        """Show the plugins an answered search, and log what they did wrong then."""
+        watching = run.pipeline.observe(trace)
+        if watching is not None:
+            watching.add_done_callback(self._log_observers)
+
+    def _log_observers(self, watching: Future[list[PluginError]]) -> None:
+        for problem in () if watching.cancelled() else watching.result():
+            self.service.log.warning(
+                "plugin failed", request_id=self.request_id, problem=str(problem)
+            )
 
     def note(self, run: Run, outcome: str) -> None:
         """Count a search, and log what its plugins did wrong."""
@@ -141,12 +162,17 @@ class Exchange:
                 )
 
 
-def _header_text(request: ClientRequest) -> str:
-    """Return ``X-QRM-Query``, which carries UTF-8."""
+def _utf8(value: str) -> str:
+    """Respell a header's value, which was decoded byte for byte."""
     try:
-        return request.header("x-qrm-query").encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return request.header("x-qrm-query")
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _for_wire(value: str) -> str:
+    """Spell text for a header, which is encoded byte for byte and holds no control characters."""
+    return _CONTROLS.sub(" ", value).encode().decode("latin-1")
 
 
 def _milliseconds(text: str) -> float:

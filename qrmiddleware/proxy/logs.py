@@ -30,4 +30,21 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    return structlog.get_logger("qrmiddleware")
+    log = structlog.get_logger("qrmiddleware")
+    for name in ("uvicorn", "asyncio", "aiohttp"):
+        theirs = logging.getLogger(name)
+        theirs.handlers, theirs.propagate = [_Forwarder(log)], False
+    return log
+
+
+class _Forwarder(logging.Handler):
+    """Writes what libraries log in the form of our own log."""
+
+    def __init__(self, log: Any) -> None:  # noqa: ANN401 structlog's loggers are untyped
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        event = record.getMessage().strip()
+        self._log.log(record.levelno, event, logger=record.name, exc_info=record.exc_info)

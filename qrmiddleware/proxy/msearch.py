@@ -1,121 +1,27 @@
 """Serves ``_msearch``: every item runs through its pipeline, all of them together upstream."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-from msgspec import Raw
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 
 from qrmiddleware.dsl.msearch import (
-    MsearchItem,
     read_msearch,
     read_replies,
     render_msearch,
     render_replies,
 )
-from qrmiddleware.dsl.raw import NotJsonError, RawObject, read_object
-from qrmiddleware.dsl.search import (
-    Body,
-    Controls,
-    SearchRequest,
-    Untouched,
-    parse_search,
-    read_body,
-)
+from qrmiddleware.dsl.raw import NotJsonError, RawObject, raw
+from qrmiddleware.dsl.search import Controls
 from qrmiddleware.dsl.uri import Parameters
-from qrmiddleware.errors import RequestError
-from qrmiddleware.pipeline.search import Answer, Search, search
-from qrmiddleware.pipeline.steps import Trip
-from qrmiddleware.proxy.bodies import pass_on, receive_body, rendered_template, shaped
-from qrmiddleware.proxy.client import compressed, error_body
-from qrmiddleware.proxy.context import Exchange
+from qrmiddleware.proxy.bodies import Received, pass_on, receive_body, shaped
+from qrmiddleware.proxy.client import compressed
+from qrmiddleware.proxy.context import EXPECTED_ERRORS, Exchange
+from qrmiddleware.proxy.items import ItemTask
 from qrmiddleware.proxy.routes import Route
-from qrmiddleware.proxy.trips import RENDERED_HERE, RefusedError, Trips
-from qrmiddleware.runner.drive import (
-    Done,
-    Run,
-    advance,
-    applied,
-    debug_section,
-    trace_of,
-)
+from qrmiddleware.proxy.trips import RENDERED_HERE, RefusedError, Trips, render_template
+from qrmiddleware.upstream.exchange import Headers
 
-
-@dataclass(slots=True)
-class ItemTask:
-    """One search of several.
-
-    Attributes:
-        item: As it came.
-        body: Its body, understood; ``None`` if it is no JSON object.
-        controls: What it asks of the pipeline.
-        run: Its notes; ``None`` if no pipeline serves it.
-        request: The search; ``None`` if it is to be left alone.
-        steps: The same, under way.
-        state: What it waits for, or how it ended.
-        reply: What it is answered with.
-    """
-
-    item: MsearchItem
-    body: Body | None = None
-    controls: Controls = field(default_factory=Controls)
-    run: Run | None = None
-    request: SearchRequest | None = None
-    steps: Search | None = None
-    state: Trip | Done[Answer | Untouched] | None = None
-    reply: bytes | Raw | None = None
-
-    @property
-    def plain(self) -> MsearchItem:
-        """What is sent if the pipeline leaves the item alone."""
-        if self.body is None or self.body.controls == Controls():
-            return self.item
-        return MsearchItem(self.item.header, self.body.sent)
-
-    def sent(self) -> list[MsearchItem]:
-        """Return what the next trip carries for this item."""
-        if self.reply is not None:
-            return []
-        if isinstance(self.state, Trip):
-            return [MsearchItem(self.item.header, body) for body in self.state.bodies]
-        return [self.plain]
-
-    async def begin(self) -> None:
-        """Run until the first trip."""
-        if self.request is not None and self.run is not None:
-            self.steps = search(self.request, self.run.pipeline.options)
-            self.state = await advance(self.steps, self.run)
-
-    async def take(self, replies: Sequence[Raw]) -> None:
-        """Take the replies to ``sent``, and go on; an item that is refused starts over plain."""
-        if not replies:
-            return
-        if not isinstance(self.state, Trip) or self.steps is None or self.run is None:
-            self.reply = replies[0]
-            return
-        if any("error" in read_object(reply) for reply in replies):
-            self.steps, self.state = None, None
-            return
-        answer = [bytes(reply) for reply in replies]
-        try:
-            self.state = await advance(self.steps, self.run, answer)
-        except NotJsonError:
-            self.steps, self.state = None, None
-            return
-        if isinstance(self.state, Done) and isinstance(self.state.value, Answer):
-            self.reply = self._rendered(self.state.value, self.run)
-
-    def _rendered(self, answer: Answer, run: Run) -> bytes:
-        trace = trace_of(run, answer.plan.request.query, answer)
-        run.pipeline.observe(trace)
-        section = debug_section(run, trace, answer) if self.controls.debug else None
-        return answer.render(section, debug=self.controls.debug)
-
-    @property
-    def done(self) -> tuple[str, ...]:
-        """What was done to it."""
-        if isinstance(self.state, Done) and isinstance(self.state.value, Answer):
-            return applied(self.state.value)
-        return ()
+_JSON: Headers = [("content-type", "application/json")]
 
 
 async def serve_msearch(exchange: Exchange, route: Route) -> None:
@@ -123,105 +29,140 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
     received = await receive_body(exchange)
     if received is None:
         return
+    named = exchange.controls(Controls()).pipeline
+    exchange.service.pipelines.select(route.index, named)
     try:
-        items = read_msearch(received.text)
-        if route.kind == "msearch_template":
-            items = await _rendered(exchange, items)
-        tasks = [_task(exchange, route, item) for item in items]
-    except NotJsonError:
-        await pass_on(exchange, received.data)
+        tasks = _tasks(received.text)
+    except NotJsonError:  # the engine will say so itself
+        await pass_on(exchange, received)
         return
-    await exchange.together(task.begin() for task in tasks)
-    runs = [task.run for task in tasks if task.run is not None]
-    if not any(isinstance(task.state, Trip) or task.reply is not None for task in tasks):
-        changed = any(task.plain is not task.item for task in tasks)
-        data = render_msearch([task.plain for task in tasks]) if changed else received.data
-        _note(exchange, tasks)
-        await pass_on(exchange, data, exchange.headers(runs, ()) if runs else ())
-        return
-    await _serve(exchange, route, tasks)
+    batch = Batch(exchange, route, received, tasks)
+    try:
+        await batch.serve()
+    except EXPECTED_ERRORS:
+        raise
+    except Exception:
+        if exchange.reply.started:
+            raise
+        exchange.service.log.exception(
+            "msearch failed; asked as it came", request_id=exchange.request_id
+        )
+        await batch.ask_as_it_came("error")
 
 
-async def _serve(exchange: Exchange, route: Route, tasks: Sequence[ItemTask]) -> None:
-    request = exchange.request
-    path = request.path.removesuffix("/template") if route.kind != "msearch" else request.path
-    trips = Trips(exchange, path)
-    parameters = exchange.upstream_parameters
-    envelope: RawObject = {}
-    while any(task.reply is None for task in tasks):
-        try:
-            tree = await _trip(trips, parameters, tasks)
-        except RefusedError as refusal:
-            await exchange.reply.send(
-                refusal.reply.status, refusal.reply.headers, refusal.reply.body
-            )
+def _tasks(text: bytes) -> list[ItemTask]:
+    if not text.endswith(b"\n"):
+        problem = "the last line is not ended, as engines want it"
+        raise NotJsonError(problem)
+    return [ItemTask.of(item) for item in read_msearch(text)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The searches of one request on their way through their pipelines.
+
+    Attributes:
+        exchange: The request and its reply.
+        route: What it is for.
+        received: Its body as it came.
+        tasks: Its searches, in order.
+    """
+
+    exchange: Exchange
+    route: Route
+    received: Received
+    tasks: Sequence[ItemTask]
+
+    async def serve(self) -> None:
+        """Answer all items."""
+        if self.route.kind == "msearch_template" and not await self._render_templates():
+            await self._pass_on()
             return
-        envelope = envelope or tree
-    _note(exchange, tasks)
-    text = render_replies(envelope, [task.reply or b"{}" for task in tasks])
-    text, encoding = compressed(shaped(text, parameters), request)
-    runs = [task.run for task in tasks if task.run is not None]
-    done = [what for task in tasks for what in task.done]
-    headers = [*trips.headers, *exchange.headers(runs, done), *encoding]
-    await exchange.reply.send(200, headers, text)
+        for task in self.tasks:
+            task.find_text(self.exchange, self.route.index)
+        await self.exchange.together(task.begin() for task in self.tasks)
+        if any(task.needs_answer for task in self.tasks):
+            await self._answer()
+        else:
+            await self._pass_on()
+            self._note("untouched")
 
+    async def ask_as_it_came(self, why: str) -> None:
+        """Ask what the client asked, because what the pipelines made of it has no answer."""
+        self.exchange.service.log.warning(
+            "a changed msearch was not answered; asked as it came",
+            why=why,
+            request_id=self.exchange.request_id,
+        )
+        await self._pass_on({"pipeline": why})
+        self._note(why)
 
-async def _trip(trips: Trips, parameters: Parameters, tasks: Sequence[ItemTask]) -> RawObject:
-    """Send what all items wait for in one request, and hand out the replies."""
-    sent = [task.sent() for task in tasks]
-    body = render_msearch([item for items in sent for item in items])
-    (reply,) = await trips.ask_all([body], parameters.without(RENDERED_HERE))
-    tree, replies = read_replies(reply)
-    ahead = iter(replies)
-    for task, items in zip(tasks, sent, strict=True):
-        await task.take([next(ahead) for _ in items])
-    return tree
+    async def _answer(self) -> None:
+        request, parameters = self.exchange.request, self.exchange.upstream_parameters
+        path = request.path.rstrip("/").removesuffix("/template")
+        trips = Trips(self.exchange, path)
+        envelope: RawObject = {}
+        try:
+            while any(task.reply is None for task in self.tasks):
+                tree = await self._trip(trips, parameters)
+                envelope = envelope or tree
+        except RefusedError as refusal:
+            if refusal.reply.blames_the_body:
+                await self.ask_as_it_came("refused")
+                return
+            envelope, trips.headers = {}, refusal.reply.headers
+            await self._send(refusal.reply.status, refusal.reply.headers, refusal.reply.body)
+            self._note("unanswered")
+            return
+        replies = [task.reply or b"{}" for task in self.tasks]
+        text = render_replies(envelope or {"took": raw(0)}, replies)
+        await self._send(200, trips.headers or _JSON, shaped(text, parameters))
+        self._note("handled")
 
+    async def _send(self, status: int, headers: Headers, body: bytes) -> None:
+        text, encoding = compressed(body, self.exchange.request)
+        refused = {"pipeline": "refused"} if any(task.refused for task in self.tasks) else {}
+        done = [what for task in self.tasks for what in task.done]
+        ours = self._headers(done, refused)
+        await self.exchange.reply.send(status, [*headers, *ours, *encoding], text)
 
-def _task(exchange: Exchange, route: Route, item: MsearchItem) -> ItemTask:
-    """Find an item's pipeline and text; raises ``NotJsonError`` if its header is none."""
-    index = item.index if item.index is not None else route.index
-    try:
-        body = read_body(item.body)
-    except NotJsonError:
-        return ItemTask(item)
-    try:
-        controls = exchange.controls(body.controls)
-        pipeline = exchange.service.pipelines.select(index, controls.pipeline)
-    except RequestError as error:
-        return ItemTask(item, body, reply=error_body(400, "illegal_argument_exception", str(error)))
-    if pipeline is None:
-        return ItemTask(item, body, controls)
-    request = parse_search(
-        body.tree,
-        Parameters(),
-        query_id=exchange.request_id,
-        index=index,
-        given_text=controls.query_text,
-        text_paths=pipeline.options.text_paths,
-    )
-    run = exchange.run(pipeline, controls)
-    task = ItemTask(item, body, controls, run)
-    if isinstance(request, Untouched):
-        task.state = Done(request)
-    else:
-        task.request = request
-    return task
+    async def _trip(self, trips: Trips, parameters: Parameters) -> RawObject:
+        """Send what all items wait for in one request, and hand out the replies."""
+        sent = [task.sent() for task in self.tasks]
+        body = render_msearch([item for items in sent for item in items])
+        began = perf_counter()
+        (reply,) = await trips.ask_all([body], parameters.without(RENDERED_HERE))
+        for task in self.tasks:
+            task.note_trip(perf_counter() - began)
+        tree, replies = read_replies(reply)
+        ahead = iter(replies)
+        answers = [[next(ahead, raw({})) for _ in items] for items in sent]
+        pairs = zip(self.tasks, answers, strict=True)
+        await self.exchange.together(task.take(answer) for task, answer in pairs)
+        return tree
 
+    async def _render_templates(self) -> bool:
+        """Let the upstream render every template; false if it cannot."""
+        texts = await self.exchange.together(
+            render_template(self.exchange, task.plain.body) for task in self.tasks
+        )
+        for task, text in zip(self.tasks, texts, strict=True):
+            task.rendered = None if text is None else text.replace(b"\n", b" ")
+        return None not in texts
 
-async def _rendered(exchange: Exchange, items: Sequence[MsearchItem]) -> tuple[MsearchItem, ...]:
-    """Let the upstream render every template; raises ``NotJsonError`` if it cannot."""
-    bodies = await exchange.together(rendered_template(exchange, item.body) for item in items)
-    rendered = []
-    for item, body in zip(items, bodies, strict=True):
-        if body is None:
-            problem = "a template was not rendered"
-            raise NotJsonError(problem)
-        rendered.append(MsearchItem(item.header, body.replace(b"\n", b" ")))
-    return tuple(rendered)
+    async def _pass_on(self, skipped: dict[str, str] | None = None) -> None:
+        changed = any(task.plain is not task.item for task in self.tasks)
+        text = render_msearch([task.plain for task in self.tasks]) if changed else None
+        headers = self._headers((), skipped) if any(task.run for task in self.tasks) else ()
+        await pass_on(self.exchange, self.received, headers, changed=text)
 
+    def _headers(self, done: Iterable[str], skipped: dict[str, str] | None = None) -> Headers:
+        runs = [task.run for task in self.tasks if task.run is not None]
+        return self.exchange.headers(runs, done, skipped)
 
-def _note(exchange: Exchange, tasks: Sequence[ItemTask]) -> None:
-    for task in tasks:
-        if task.run is not None:
-            exchange.note(task.run, "handled" if task.done else "untouched")
+    def _note(self, outcome: str) -> None:
+        """Count every item, and show it to the plugins that observe."""
+        for task in self.tasks:
+            if task.run is not None:
+                self.exchange.note(task.run, task.outcome(outcome))
+                self.exchange.observe(task.run, task.trace())

@@ -11,7 +11,6 @@ async def relay(
     request: ClientRequest,
     reply: ClientReply,
     *,
-    body: bytes | None = None,
     head: bytes = b"",
     headers: Headers = (),
 ) -> None:
@@ -21,23 +20,22 @@ async def relay(
         upstream: Who answers.
         request: Of the client.
         reply: To the client.
-        body: The body, if it has been read.
-        head: What has been read of the body so far, if not all of it.
+        head: What has been read of the body so far.
         headers: To add to the reply.
     """
-    content: bytes | AsyncIterator[bytes] | None = body
-    if body is None and not head and not request.may_be_large:
-        content = b"".join([chunk async for chunk in request.chunks()])
-    elif body is None:
+    content: bytes | AsyncIterator[bytes]
+    if head or request.may_be_large:
         content = _rest(head, request)
-    answer = await upstream.send(
-        UpstreamRequest(
-            request.method,
-            request.forwarded_target,
-            request.forwarded_headers(),
-            content or None,
-        )
-    )
+    else:
+        content = b"".join([chunk async for chunk in request.chunks()])
+    await ask_and_answer(upstream, request.as_it_came(content), reply, headers)
+
+
+async def ask_and_answer(
+    upstream: Upstream, request: UpstreamRequest, reply: ClientReply, headers: Headers = ()
+) -> None:
+    """Make one trip, and pass the reply back as it comes, with some headers added."""
+    answer = await upstream.send(request)
     try:
         await reply.start(answer.status, [*answer.headers, *headers])
         async for chunk in answer.chunks():

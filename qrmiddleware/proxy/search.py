@@ -1,17 +1,19 @@
 """Serves ``_search``, search templates, ``_count`` and asynchronous searches."""
 
+import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from qrmiddleware.dsl.raw import NotJsonError, raw, read_object, write
+from qrmiddleware.dsl.raw import NotJsonError, RawObject, pretty, read_object, write
 from qrmiddleware.dsl.search import (
     Body,
     Controls,
     SearchRequest,
     Untouched,
     parse_search,
+    read_body,
     rendered_parameters,
 )
 from qrmiddleware.model import Query
@@ -19,21 +21,20 @@ from qrmiddleware.pipeline.search import Answer, blind_search, count, search
 from qrmiddleware.pipeline.steps import Relay, Step, Trip
 from qrmiddleware.proxy.bodies import (
     Received,
+    changed_body,
     pass_on,
-    passed_body,
-    read_search,
     receive_body,
-    rendered_template,
     shaped,
+    with_section,
 )
 from qrmiddleware.proxy.client import compressed
-from qrmiddleware.proxy.context import Exchange
+from qrmiddleware.proxy.context import EXPECTED_ERRORS, Exchange
 from qrmiddleware.proxy.routes import Route
-from qrmiddleware.proxy.trips import RefusedError, TripReply, Trips
+from qrmiddleware.proxy.trips import RefusedError, TripReply, Trips, render_template, whole
 from qrmiddleware.runner.drive import Run, applied, debug_section, drive, trace_of
 from qrmiddleware.upstream.exchange import Headers
 
-BAD_REQUEST: Final = 400
+OK: Final = 200
 
 
 async def serve_search(exchange: Exchange, route: Route) -> None:
@@ -41,36 +42,29 @@ async def serve_search(exchange: Exchange, route: Route) -> None:
     received = await receive_body(exchange)
     if received is None:
         return
-    body = read_search(received)
-    if body is None:
-        await pass_on(exchange, received.data)
+    try:
+        body = read_body(received.text)
+    except NotJsonError:  # the engine will say so itself
+        await pass_on(exchange, received)
         return
     controls = exchange.controls(body.controls)
     pipeline = exchange.service.pipelines.select(route.index, controls.pipeline)
     if pipeline is None or (route.kind == "count" and not pipeline.rewrite_count):
-        await pass_on(exchange, passed_body(received, body))
+        await pass_on(exchange, received, changed=changed_body(received, body))
         return
     run = exchange.run(pipeline, controls)
     task = SearchTask(exchange, route, received, body, controls, run)
-    tree = body.tree
-    if route.kind == "template":
-        rendered = await rendered_template(exchange, body.sent)
-        if rendered is None:
-            await task.leave_alone(Untouched("the upstream did not render the template"))
-            return
-        tree = read_object(rendered)
-    request = parse_search(
-        tree,
-        exchange.upstream_parameters,
-        query_id=exchange.request_id,
-        index=route.index,
-        given_text=controls.query_text,
-        text_paths=pipeline.options.text_paths,
-    )
-    if isinstance(request, Untouched):
-        await task.leave_alone(request)
-    else:
-        await task.serve(request)
+    try:
+        await task.serve()
+    except EXPECTED_ERRORS:
+        raise
+    except Exception:
+        if exchange.reply.started:
+            raise
+        exchange.service.log.exception(
+            "search failed; asked as it came", request_id=exchange.request_id
+        )
+        await task.ask_as_it_came("error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,28 @@ class SearchTask:
     controls: Controls
     run: Run
 
-    async def serve(self, request: SearchRequest) -> None:
+    async def serve(self) -> None:
+        """Find the text of the search, and answer it."""
+        tree: RawObject | None = self.body.tree
+        if self.route.kind == "template":
+            tree = await self._rendered()
+        if tree is None:
+            await self.leave_alone(Untouched("the upstream did not render the template"))
+            return
+        request = parse_search(
+            tree,
+            self.exchange.upstream_parameters,
+            query_id=self.exchange.request_id,
+            index=self.route.index,
+            given_text=self.controls.query_text,
+            text_paths=self.run.pipeline.options.text_paths,
+        )
+        if isinstance(request, Untouched):
+            await self.leave_alone(request)
+        else:
+            await self.serve_text(request)
+
+    async def serve_text(self, request: SearchRequest) -> None:
         """Answer a search with a text in it.
 
         What the engine refuses to answer is asked again as it came.
@@ -112,12 +127,14 @@ class SearchTask:
             else:
                 await self.leave_alone(result, request.query)
         except RefusedError as refusal:
-            if refusal.reply.status == BAD_REQUEST:
-                await self._ask_as_it_came()
+            if refusal.reply.blames_the_body:
+                await self.ask_as_it_came("refused")
             else:
-                await self._answer(refusal.reply, self._headers())
-        except NotJsonError:
-            await self._ask_as_it_came()
+                await self._answer_refusal(refusal.reply)
+
+    async def _rendered(self) -> RawObject | None:
+        rendered = await render_template(self.exchange, self.body.sent)
+        return None if rendered is None else read_object(rendered)
 
     def _steps(self, request: SearchRequest) -> Generator[Step, Any, Answer | Relay | Untouched]:
         options = self.run.pipeline.options
@@ -137,11 +154,11 @@ class SearchTask:
     async def _answer_relayed(self, trips: Trips, request: SearchRequest, result: Relay) -> None:
         self.run.bodies.append(result.body)
         reply = await trips.ask(result.body, rendered_parameters(request, paged=False))
-        if reply.status >= BAD_REQUEST:
+        if reply.status != OK:
             raise RefusedError(reply)
         self.exchange.note(self.run, "handled")
         await self._answer(reply, self._headers("rewrite"))
-        self.run.pipeline.observe(trace_of(self.run, request.query, result))
+        self.exchange.observe(self.run, trace_of(self.run, request.query, result))
 
     async def _answer_page(self, trips: Trips, answer: Answer) -> None:
         trace = trace_of(self.run, answer.plan.request.query, answer)
@@ -150,7 +167,7 @@ class SearchTask:
         text = shaped(answer.render(section, debug=debug), self.exchange.upstream_parameters)
         self.exchange.note(self.run, "handled")
         await self._answer(TripReply(200, trips.headers, text), self._headers(*applied(answer)))
-        self.run.pipeline.observe(trace)
+        self.exchange.observe(self.run, trace)
 
     async def leave_alone(self, why: Untouched, query: Query | None = None) -> None:
         """Pass a search on that the pipeline has nothing to do with, and say so."""
@@ -159,35 +176,47 @@ class SearchTask:
         if self.controls.debug:
             await self._answer_with_section(debug_section(self.run, trace))
         else:
-            await pass_on(self.exchange, passed_body(self.received, self.body), self._headers())
-        self.run.pipeline.observe(trace)
+            await self._pass_on(self._headers())
+        self.exchange.observe(self.run, trace)
 
-    async def _answer_with_section(self, section: dict[str, object]) -> None:
-        """Ask what the client asked, and put debug output into the reply."""
-        parameters = self.exchange.upstream_parameters
-        trips = Trips(self.exchange, self.exchange.request.path)
-        reply = await trips.ask(self.body.sent, parameters.without(("pretty",)))
-        try:
-            tree = read_object(reply.body)
-            others = read_object(tree["ext"]) if "ext" in tree else {}
-            text = write({**tree, "ext": raw({**others, "qrm": raw(section)})})
-        except NotJsonError:
-            text = reply.body
-        else:
-            text = shaped(text, parameters.without(("filter_path",)))
-        await self._answer(TripReply(reply.status, reply.headers, text), self._headers())
-
-    async def _ask_as_it_came(self) -> None:
-        self.exchange.note(self.run, "refused")
+    async def ask_as_it_came(self, why: str) -> None:
+        """Ask what the client asked, because what the pipeline made of it has no answer."""
+        self.exchange.note(self.run, why)
         last = self.run.bodies[-1] if self.run.bodies else b""
         self.exchange.service.log.warning(
-            "the upstream refused a changed search; asked again as it came",
+            "a changed search was not answered; asked as it came",
+            why=why,
             request_id=self.exchange.request_id,
             pipeline=self.run.pipeline.name,
             body=last[:2_000].decode(errors="replace"),
         )
-        headers = self.exchange.headers([self.run], (), {"pipeline": "refused"})
-        await pass_on(self.exchange, passed_body(self.received, self.body), headers)
+        await self._pass_on(self.exchange.headers([self.run], (), {"pipeline": why}))
+
+    async def _pass_on(self, headers: Headers) -> None:
+        changed = changed_body(self.received, self.body)
+        await pass_on(self.exchange, self.received, headers, changed=changed)
+
+    async def _answer_with_section(self, section: dict[str, object]) -> None:
+        """Ask what the client asked, and put debug output into the reply."""
+        asked = self.exchange.request.with_body(self.body.sent)
+        headers = [pair for pair in asked.headers if pair[0] != "accept-encoding"]
+        answer = await self.exchange.service.upstream.send(replace(asked, headers=headers))
+        reply = await whole(answer)
+        try:
+            text = with_section(reply.body, section)
+        except NotJsonError:
+            text = reply.body
+        if self.exchange.upstream_parameters.flag("pretty"):
+            text = pretty(text)
+        await self._answer(TripReply(reply.status, reply.headers, text), self._headers())
+
+    async def _answer_refusal(self, reply: TripReply) -> None:
+        self.exchange.note(self.run, "unanswered")
+        text = reply.body
+        if self.exchange.upstream_parameters.flag("pretty"):
+            with contextlib.suppress(NotJsonError):
+                text = pretty(write(read_object(text)))
+        await self._answer(replace(reply, body=text), self._headers())
 
     def _headers(self, *done: str) -> Headers:
         return self.exchange.headers([self.run], done)

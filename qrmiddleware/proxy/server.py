@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
@@ -16,6 +18,7 @@ from qrmiddleware.proxy.app import ProxyApp
 from qrmiddleware.proxy.context import Service
 from qrmiddleware.proxy.logs import make_log
 from qrmiddleware.proxy.metrics import Metrics
+from qrmiddleware.proxy.protocol import EngineProtocol
 from qrmiddleware.proxy.workers import Workers
 from qrmiddleware.runner.pipelines import Pipelines
 from qrmiddleware.runner.upstreams import make_upstream
@@ -47,12 +50,47 @@ def serve(settings: Settings) -> None:
     Raises:
         ConfigError: If the configuration cannot work, or a port is taken.
     """
+    _check_tls(settings.listen)
     with contextlib.closing(listening_socket(settings.listen)) as listener:
         if settings.listen.workers == 1:
             serve_socket(settings, listener, worker=0)
         else:
-            make_service(settings)
-            Workers(settings.listen.workers, serve_socket, settings, listener).run()
+            _serve_in_workers(settings, listener)
+
+
+def _serve_in_workers(settings: Settings, listener: socket.socket) -> None:
+    make_service(settings)
+    workers = Workers(settings.listen.workers, _work, settings, listener)
+    can_work = workers.watch()
+    listener.close()  # or connections would go on queueing up for workers that take no more
+    workers.stop()
+    if not can_work:
+        problem = "a worker process cannot start; it has said why above"
+        raise ConfigError(problem)
+
+
+def _work(settings: Settings, listener: socket.socket, worker: int) -> None:
+    """Serve in a process of its own; what cannot work is said here and not tried again."""
+    try:
+        serve_socket(settings, listener, worker)
+    except ConfigError as error:
+        make_log(settings.log).error("cannot start", worker=worker, problem=str(error))
+        sys.exit(Workers.CANNOT_WORK)
+
+
+def _check_tls(listen: ListenSettings) -> None:
+    if listen.tls_cert is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            listen.tls_cert, listen.tls_key
+        )
+    except OSError as error:
+        problem = (
+            f"listen.tls_cert: cannot load {listen.tls_cert} and {listen.tls_key} as a "
+            f"certificate and its key, in PEM: {error.strerror or error}"
+        )
+        raise ConfigError(problem) from error
 
 
 def listening_socket(listen: ListenSettings) -> socket.socket:
@@ -107,41 +145,75 @@ class _Server(uvicorn.Server):
 
 async def _serve(service: Service, listener: socket.socket, worker: int) -> None:
     settings = service.settings
-    await service.upstream.start()
     admin = AdminApp(service)
     proxy_server = _Server(_config(ProxyApp(service), settings, tls=True))
-    admin_server = _Server(_config(admin, settings))
 
     def stop() -> None:
         admin.draining = True
         proxy_server.should_exit = True
 
+    with _admin_socket(settings, worker) as admin_listener:
+        _call_when_told_to_stop(stop)
+        await service.upstream.start()
+        try:
+            async with _served(admin, admin_listener, service):
+                scheme = "https" if settings.listen.tls_cert else "http"
+                url = f"{scheme}://{_address(listener)}"
+                service.log.info("serving", url=url, worker=worker)
+                await proxy_server.serve(sockets=[listener])
+        finally:
+            await service.upstream.close()
+            service.log.info("stopped", worker=worker)
+
+
+def _call_when_told_to_stop(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
+
+    def orphaned(sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    admin_task = None
-    if settings.admin.port is not None:
-        port = settings.admin.port + worker if settings.admin.port else 0
-        admin_listener = listening_socket(ListenSettings(host=settings.admin.host, port=port))
-        admin_task = asyncio.create_task(admin_server.serve(sockets=[admin_listener]))
-        service.log.info("admin", url=f"http://{_address(admin_listener)}/_qrm/health/ready")
-    scheme = "https" if settings.listen.tls_cert else "http"
-    service.log.info("serving", url=f"{scheme}://{_address(listener)}", worker=worker)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a worker does not outlive the process that watches over it
+        loop.add_reader(parent.sentinel, orphaned, parent.sentinel)
+
+
+@contextlib.contextmanager
+def _admin_socket(settings: Settings, worker: int) -> Iterator[socket.socket | None]:
+    """Bind the admin port, if there is to be one; worker n's is n higher."""
+    if settings.admin.port is None:
+        yield None
+        return
+    port = settings.admin.port + worker if settings.admin.port else 0
+    with listening_socket(ListenSettings(host=settings.admin.host, port=port)) as listener:
+        yield listener
+
+
+@contextlib.asynccontextmanager
+async def _served(
+    admin: AdminApp, listener: socket.socket | None, service: Service
+) -> AsyncIterator[None]:
+    """Serve the admin application meanwhile."""
+    if listener is None:
+        yield
+        return
+    server = _Server(_config(admin, service.settings))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    service.log.info("admin", url=f"http://{_address(listener)}/_qrm/health/ready")
     try:
-        await proxy_server.serve(sockets=[listener])
+        yield
     finally:
-        admin_server.should_exit = True
-        if admin_task is not None:
-            await admin_task
-        await service.upstream.close()
-        service.log.info("stopped", worker=worker)
+        server.should_exit = True
+        await serving
 
 
 def _config(app: ProxyApp | AdminApp, settings: Settings, *, tls: bool = False) -> uvicorn.Config:
     listen = settings.listen
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=EngineProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -4,12 +4,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qrmiddleware.dsl.raw import NotJsonError, read_object
 from qrmiddleware.dsl.uri import Parameters, join_target
 from qrmiddleware.proxy.context import Exchange
 from qrmiddleware.upstream.exchange import Headers, UpstreamReply, UpstreamRequest
 
 RENDERED_HERE = frozenset({"filter_path", "pretty"})
 """Parameters that shape the reply, and so are applied to what the proxy answers."""
+
+BODY_ERRORS = frozenset({400, 413, 500})
+"""What engines answer to a body that they cannot read, run or hold."""
 
 _BODY_HEADERS = frozenset({"content-encoding", "accept-encoding", "content-length"})
 
@@ -21,6 +25,11 @@ class TripReply:
     status: int
     headers: Headers
     body: bytes
+
+    @property
+    def blames_the_body(self) -> bool:
+        """Whether another body might have been answered."""
+        return self.status in BODY_ERRORS
 
 
 class RefusedError(Exception):
@@ -70,6 +79,24 @@ class Trips:
             if reply.status != 200:  # noqa: PLR2004 the HTTP status for success
                 raise RefusedError(reply)
         return tuple(reply.body for reply in replies)
+
+
+async def render_template(exchange: Exchange, template: bytes) -> bytes | None:
+    """Let the upstream render a search template; ``None`` if it cannot."""
+    request = exchange.request
+    kind = request.header("content-type").replace("x-ndjson", "json") or "application/json"
+    headers = [
+        *request.forwarded_headers(without=_BODY_HEADERS | {"content-type"}),
+        ("content-type", kind),
+    ]
+    asked = UpstreamRequest("POST", "/_render/template", headers, template)
+    reply = await whole(await exchange.service.upstream.send(asked))
+    try:
+        output = read_object(reply.body)["template_output"]
+        read_object(output)
+    except (NotJsonError, KeyError):
+        return None
+    return bytes(output)
 
 
 async def whole(answer: UpstreamReply) -> TripReply:

@@ -16,24 +16,40 @@ class Workers:
 
     Args:
         count: How many.
-        target: What each runs; stops on SIGTERM.
+        target: What each runs; stops on SIGTERM, and ends with ``CANNOT_WORK`` if starting it
+            again would not help.
         args: Its first arguments; they must travel to another process.
     """
 
+    CANNOT_WORK: Final = 2
+
     def __init__(self, count: int, target: Callable[..., None], *args: object) -> None:
+        self._count = count
         self._context = multiprocessing.get_context("spawn")
         self._target = target
         self._args = args
-        self._processes = [self._start(worker) for worker in range(count)]
+        self._processes: list[BaseProcess] = []
         self._stopping = threading.Event()
 
-    def run(self) -> None:
-        """Watch over the processes until SIGTERM or SIGINT, then wait for them to end."""
+    def watch(self) -> bool:
+        """Start the processes, and watch over them until SIGTERM or SIGINT.
+
+        Returns:
+            Whether they can work; false if one ended with ``CANNOT_WORK``.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self._processes = [self._start(worker) for worker in range(self._count)]
         while not self._stopping.is_set():
-            wait([process.sentinel for process in self._processes], timeout=1.0)
+            wait([process.sentinel for process in self._processes], timeout=0.2)
+            if any(process.exitcode == self.CANNOT_WORK for process in self._processes):
+                return False
             self._replace_dead()
+        return True
+
+    def stop(self) -> None:
+        """Let the processes finish what is under way, and wait for them to end."""
+        self._stopping.set()
         for process in self._processes:
             process.terminate()
         for process in self._processes:

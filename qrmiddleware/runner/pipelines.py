@@ -1,6 +1,7 @@
 """The configured pipelines, built and ready to run."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -84,10 +85,15 @@ class Pipeline:
             case AskRewards(query, hits):
                 return "qrm_reward", lambda name: self.hooks.reward(name, query, hits)
 
-    def observe(self, trace: Trace) -> None:
-        """Show the plugins an answered search, when there is room to."""
-        if self.hooks.observers:
-            self.pool.submit(lambda: self.hooks.observe(trace))
+    def observe(self, trace: Trace) -> Future[list[PluginError]] | None:
+        """Show the plugins an answered search, when there is room to.
+
+        Returns:
+            What goes wrong on the way; ``None`` if nobody watches.
+        """
+        if not self.hooks.observers:
+            return None
+        return self.pool.submit(lambda: self.hooks.observe(trace))
 
 
 class Pipelines:

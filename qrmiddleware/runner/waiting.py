@@ -29,21 +29,30 @@ def finish(work: Coroutine[Any, Any, _T]) -> _T:
     raise RuntimeError(problem)
 
 
-async def together(works: Iterable[Coroutine[Any, Any, _T]], *, blocking: bool = False) -> list[_T]:
+async def together(
+    works: Iterable[Coroutine[Any, Any, _T]], *, blocking: bool = False, at_a_time: int = 64
+) -> list[_T]:
     """Run coroutines side by side, and return their results in order.
 
     Args:
         works: What to run.
         blocking: There is no event loop: run them in threads that end with this call.
+        at_a_time: How many run at a time, with an event loop.
     """
     works = list(works)
     if len(works) < 2:  # noqa: PLR2004 one needs no company
         return [await work for work in works]
     if not blocking:
-        return await asyncio.gather(*works)
+        room = asyncio.Semaphore(at_a_time)
+        return await asyncio.gather(*(_in_turn(work, room) for work in works))
     try:
         with ThreadPoolExecutor(min(len(works), _THREADS)) as threads:
             return list(threads.map(finish, works))
     finally:
         for work in works:
             work.close()
+
+
+async def _in_turn(work: Coroutine[Any, Any, _T], room: asyncio.Semaphore) -> _T:
+    async with room:
+        return await work

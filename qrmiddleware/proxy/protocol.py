@@ -1,0 +1,75 @@
+"""HTTP as engines' clients speak it, where uvicorn by itself would lose a body."""
+
+from http import HTTPStatus
+from typing import Final
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from qrmiddleware.proxy.client import error_body
+
+_OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
+_NOT_HTTP: Final = "the request is not HTTP that can be read"
+
+
+class EngineProtocol(HttpToolsProtocol):
+    """Ignores offers to upgrade, and answers what is not HTTP as an engine would.
+
+    Java clients offer HTTP/2 (``upgrade: h2c``) with their first request. A server may ignore
+    that, but httptools stops reading there, and the request's body would be lost.
+
+    Source: RFC 9110, section 7.8.
+    """
+
+    def on_headers_complete(self) -> None:
+        """Begin a request, unless it offers an upgrade: then it is read again without."""
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request's body."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came in."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self.parser.get_method() == b"CONNECT":
+                self.send_400_response("CONNECT is for forward proxies; this is none")
+                return
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.data_received(head + data[offer.args[0] :])
+        except httptools.HttpParserError as error:
+            cause = error.__context__ or error
+            self.send_400_response(f"{_NOT_HTTP}: {cause}")
+
+    def _head_without_offer(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = [_without_offer(name, value) for name, value in self.headers]
+        lines = [b"%b: %b\r\n" % field for field in kept if field[1]]
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP, and close the connection."""
+        body = error_body(HTTPStatus.BAD_REQUEST, "bad_http_request", msg)
+        head = (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head % len(body) + body)
+        self.transport.close()
+
+
+def _without_offer(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Return a header field without what it says of upgrades; its value may be empty then."""
+    if name in _OFFERED:
+        return name, b""
+    if name != b"connection":
+        return name, value
+    options = [option.strip() for option in value.split(b",")]
+    return name, b", ".join(option for option in options if option.lower() not in _OFFERED)
