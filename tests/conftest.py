@@ -1,6 +1,5 @@
 """What all tests share: Hypothesis profiles, and the corpus of real-life search bodies."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ class CorpusCase:
 
 def corpus() -> list[CorpusCase]:
     """Every case, in the order of ``expected.yaml``."""
-    expected: Mapping[str, dict[str, Any]] = yaml.safe_load(
+    expected: dict[str, dict[str, Any]] = yaml.safe_load(
         (CORPUS / "expected.yaml").read_text(encoding="utf-8")
     )
     return [

@@ -141,10 +141,19 @@ def with_part(tree: Json, path: Path, part: object) -> Json:
 
 
 def with_text(clause: Json, leaves: Sequence[TextLeaf], at: Path, text: str) -> Json:
-    """Return a copy of the clause that stands at ``at`` with another text in every leaf."""
+    """Return a copy of the clause that stands at ``at`` with another text in every leaf.
+
+    A leaf that carries the same words already keeps its own spelling of them.
+    """
     for leaf in leaves:
-        clause = with_part(clause, leaf.path[len(at) :], spelled(leaf.kind, text))
+        if not same_words(leaf.text, text):
+            clause = with_part(clause, leaf.path[len(at) :], spelled(leaf.kind, text))
     return clause
+
+
+def same_words(left: str, right: str) -> bool:
+    """Whether two texts differ in case and white space at most."""
+    return left.casefold().split() == right.casefold().split()
 
 
 def spelled(kind: str, text: str) -> str:
