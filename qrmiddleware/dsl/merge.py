@@ -6,6 +6,7 @@ else stands around it are shared.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Final, Literal
 
 from qrmiddleware.dsl.raw import Json
@@ -22,6 +23,8 @@ from qrmiddleware.model import Boost, Restriction
 
 NAME_PREFIX: Final = "_qrm."
 """Prefix of the ``_name`` that each wording's copy carries; its position follows."""
+
+_MARKS: Final = ("_name", "inner_hits")
 
 Clause = dict[str, Json]
 
@@ -74,6 +77,8 @@ def merged(
 ) -> Json:
     """Return a query that finds what any wording finds.
 
+    The client's own names and inner hits stay with the first wording.
+
     Args:
         slots: The client's query.
         wordings: The first is searched for as the client wrote the query.
@@ -83,9 +88,10 @@ def merged(
     """
     at = slots.clause
     shared, own = _split(get_at(slots.query, at), at, slots.leaves)
+    plain = _unmarked(own)
     copies = [
-        _copy(with_text(own, slots.leaves, at, wording.text), wording, named=named)
-        for wording in wordings
+        _copy(with_text(template, slots.leaves, at, wording.text), wording, named=named)
+        for wording, template in zip(wordings, chain([own], repeat(plain)), strict=False)
     ]
     if combine == "dis_max":
         alternatives: Clause = {"dis_max": {"queries": copies, "tie_breaker": tie_breaker}}
@@ -96,60 +102,76 @@ def merged(
     return with_part(slots.query, at, alternatives)
 
 
-def supplement(slots: Slots, wordings: Sequence[Wording], *, tie_breaker: float = 0.0) -> Json:
-    """Return a query for what the rewrites find and the first wording does not."""
-    first, rewrites = wordings[0], wordings[1:]
-    anchor = plain_clause(slots.query, slots.clause)
-    found = merged(slots, rewrites, tie_breaker=tie_breaker)
-    original = with_text(get_at(slots.query, anchor), slots.leaves, anchor, first.text)
-    return with_part(
-        slots.query,
-        anchor,
-        {"bool": {"must": [get_at(found, anchor)], "must_not": [original]}},
-    )
-
-
-def adjusted(
-    query: Json, slots: Slots, boosts: Sequence[Boost], restrictions: Sequence[Restriction]
-) -> Json:
-    """Return a query whose hits are also raised, lowered and restricted.
-
-    Texts are matched by a copy of the client's own clause, so in the client's own fields.
+def supplement(found: Json, own: Json) -> Json:
+    """Return a query for what one query finds and another does not.
 
     Args:
-        query: ``slots.query``, or what one of the functions above made of it.
-        slots: The client's query.
+        found: For rewrites; scores the hits.
+        own: For the user's own wording.
+    """
+    return {"bool": {"must": [found], "must_not": [_unmarked(own)]}}
+
+
+def boosted(query: Json, slots: Slots, boosts: Sequence[Boost]) -> Json:
+    """Return a query that finds the same, some of it raised or lowered.
+
+    Args:
+        query: ``slots.query``, or what ``single`` or ``merged`` made of it.
+        slots: The client's query; texts are matched by a copy of its clause.
         boosts: See ``Boost.weight`` for what the sign means.
-        restrictions: All of them hold.
     """
     anchor = plain_clause(slots.query, slots.clause)
-    template = get_at(slots.query, anchor)
-
-    def clause_of(wish: Boost | Restriction) -> Clause:
-        if wish.clause is not None:
-            return dict(wish.clause)
-        copy: Clause = with_text(template, slots.leaves, anchor, wish.text)
-        return copy
-
     wrapped = get_at(query, anchor)
-    raising = [_weighted(clause_of(boost), boost.weight) for boost in boosts if boost.weight > 0]
-    kept = [clause_of(wish) for wish in restrictions if not wish.excludes]
-    barred = [clause_of(wish) for wish in restrictions if wish.excludes]
-    parts = {"should": raising, "filter": kept, "must_not": barred}
-    if any(parts.values()):
-        wrapped = {
-            "bool": {"must": [wrapped], **{key: part for key, part in parts.items() if part}}
-        }
+    raising = [
+        {"bool": {"must": [_clause_of(boost, slots)], "boost": boost.weight}}
+        for boost in boosts
+        if boost.weight > 0
+    ]
+    if raising:
+        wrapped = {"bool": {"must": [wrapped], "should": raising}}
     for boost in boosts:
         if boost.weight < 0:
             wrapped = {
                 "boosting": {
                     "positive": wrapped,
-                    "negative": clause_of(boost),
+                    "negative": _clause_of(boost, slots),
                     "negative_boost": 1 / (1 - boost.weight),
                 }
             }
     return with_part(query, anchor, wrapped)
+
+
+def restricted(query: Json, slots: Slots, restrictions: Sequence[Restriction]) -> Json:
+    """Return a query that finds less, at the same scores.
+
+    Args:
+        query: Any query.
+        slots: The client's query; texts are matched by a copy of its clause.
+        restrictions: All of them hold.
+    """
+    if not restrictions:
+        return query
+    kept = [_clause_of(wish, slots) for wish in restrictions if not wish.excludes]
+    barred = [_clause_of(wish, slots) for wish in restrictions if wish.excludes]
+    parts = {"must": [query], "filter": kept, "must_not": barred}
+    return {"bool": {key: part for key, part in parts.items() if part}}
+
+
+def _clause_of(wish: Boost | Restriction, slots: Slots) -> Clause:
+    """Return the clause that a boost or restriction matches with."""
+    if wish.clause is not None:
+        return dict(wish.clause)
+    anchor = plain_clause(slots.query, slots.clause)
+    template = _unmarked(get_at(slots.query, anchor))
+    copy: Clause = with_text(template, slots.leaves, anchor, wish.text)
+    return copy
+
+
+def _unmarked(clause: Json) -> Json:
+    """Return a clause without its names and inner hits, which may stand in a query only once."""
+    if isinstance(clause, dict):
+        return {key: _unmarked(part) for key, part in clause.items() if key not in _MARKS}
+    return [_unmarked(part) for part in clause] if isinstance(clause, list) else clause
 
 
 def _copy(clause: Json, wording: Wording, *, named: bool) -> Json:
@@ -162,15 +184,12 @@ def _copy(clause: Json, wording: Wording, *, named: bool) -> Json:
     return {"bool": wrapper}
 
 
-def _weighted(clause: Clause, weight: float) -> Clause:
-    return {"bool": {"must": [clause], "boost": weight}}
-
-
 def _split(clause: Json, at: Path, leaves: Sequence[TextLeaf]) -> tuple[Clause | None, Json]:
     """Part a ``bool`` into what its copies share and what is copied; ``None`` shares nothing.
 
     Only a ``bool`` that must match something can be parted: beside a filter alone its
-    ``should`` is optional, and would not be in a ``bool`` of its own.
+    ``should`` is optional (and at, say, 30% it may be), and would not be in a ``bool`` of
+    its own.
     """
     body = clause.get("bool") if isinstance(clause, Mapping) else None
     if not isinstance(body, dict):
@@ -178,7 +197,9 @@ def _split(clause: Json, at: Path, leaves: Sequence[TextLeaf]) -> tuple[Clause |
     own = {key: body[key] for key in ("must", "should", "minimum_should_match") if key in body}
     shared = {key: value for key, value in body.items() if key not in own}
     must = any(leaf.path[len(at) :][:2] == ("bool", "must") for leaf in leaves)
-    explicit = "minimum_should_match" in body and body["minimum_should_match"] not in (0, "0", None)
+    explicit = str(body.get("minimum_should_match")).isdecimal() and (
+        int(body["minimum_should_match"]) > 0
+    )
     if not shared or ("filter" in shared and not must and not explicit):
         return None, clause
     return shared, {"bool": own}

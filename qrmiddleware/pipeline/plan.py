@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from qrmiddleware.dsl.merge import Wording, adjusted, merged, single, supplement
+from qrmiddleware.dsl.merge import (
+    Wording,
+    boosted,
+    merged,
+    restricted,
+    single,
+    supplement,
+)
 from qrmiddleware.dsl.raw import Json, read_value
 from qrmiddleware.dsl.search import SearchRequest, render_search
 from qrmiddleware.model import Boost, Decision, Proposal, Restriction
@@ -127,22 +134,20 @@ def first_searches(plan: Plan) -> tuple[bytes, ...]:
     match plan.policy:
         case "rrf" | "linear":
             lists = (
-                _hits_only(plan, single(plan.request.slots, wording), plan.options.rank_window_size)
+                _hits_only(plan, _one(plan, wording), plan.options.rank_window_size)
                 for wording in plan.wordings
             )
             tail = plan.depth if plan.depth > plan.options.rank_window_size else 0
             return (*lists, union_search(plan, tail))
         case "quota":
-            own = single(plan.request.slots, plan.wordings[0])
             return (
-                _hits_only(plan, own, plan.depth),
-                _hits_only(plan, supplement(plan.request.slots, plan.wordings), plan.depth),
+                _hits_only(plan, _own(plan), plan.depth),
+                _hits_only(plan, _supplement(plan), plan.depth),
                 union_search(plan, 0),
             )
         case "append":
-            own = single(plan.request.slots, plan.wordings[0])
             counted = {"track_total_hits": _countable(plan)}
-            return (_render(plan, own, offset=plan.start, size=plan.depth, extra=counted),)
+            return (_render(plan, _own(plan), offset=plan.start, size=plan.depth, extra=counted),)
         case _:
             return (_in_query_search(plan),)
 
@@ -157,9 +162,10 @@ def second_searches(plan: Plan, found: int, fetched: int) -> tuple[bytes, ...]:
     """
     if plan.policy != "append" or found >= plan.options.merge.min_hits:
         return ()
-    more = supplement(plan.request.slots, plan.wordings)
     return (
-        _hits_only(plan, more, plan.depth - fetched, offset=max(0, plan.start - found)),
+        _hits_only(
+            plan, _supplement(plan), plan.depth - fetched, offset=max(0, plan.start - found)
+        ),
         union_search(plan, 0),
     )
 
@@ -171,9 +177,9 @@ def union_search(plan: Plan, size: int) -> bytes:
 
 def count_body(plan: Plan, *, union: bool) -> bytes:
     """Return a ``_count`` body; of the union of all wordings, or of the first one only."""
-    query = _union(plan, named=False) if union else single(plan.request.slots, plan.wordings[0])
-    query = adjusted(query, plan.request.slots, (), plan.restrictions)
-    return render_search(plan.request, query)
+    slots = plan.request.slots
+    query = merged(slots, plan.wordings, named=False) if union else single(slots, plan.wordings[0])
+    return render_search(plan.request, restricted(query, slots, plan.restrictions))
 
 
 def unnamed_search(plan: Plan) -> bytes:
@@ -190,17 +196,36 @@ def _in_query_search(plan: Plan) -> bytes:
 
 
 def _own(plan: Plan) -> Json:
-    return single(plan.request.slots, plan.wordings[0])
+    return _one(plan, plan.wordings[0])
+
+
+def _one(plan: Plan, wording: Wording) -> Json:
+    return _adjusted(plan, single(plan.request.slots, wording))
+
+
+def _supplement(plan: Plan) -> Json:
+    """Return the query for what only rewrites find."""
+    return supplement(_merged(plan, plan.wordings[1:]), _own(plan))
 
 
 def _union(plan: Plan, *, named: bool = True) -> Json:
-    return merged(
+    return _merged(plan, plan.wordings, named=named)
+
+
+def _merged(plan: Plan, wordings: Sequence[Wording], *, named: bool = True) -> Json:
+    query = merged(
         plan.request.slots,
-        plan.wordings,
+        wordings,
         combine="should" if plan.policy == "should" else "dis_max",
         tie_breaker=plan.options.merge.tie_breaker,
         named=named and plan.options.attribution,
     )
+    return _adjusted(plan, query)
+
+
+def _adjusted(plan: Plan, query: Json) -> Json:
+    slots = plan.request.slots
+    return restricted(boosted(query, slots, plan.boosts), slots, plan.restrictions)
 
 
 def _hits_only(plan: Plan, query: Json, size: int, *, offset: int = 0) -> bytes:
@@ -220,7 +245,7 @@ def _render(
 ) -> bytes:
     return render_search(
         plan.request,
-        adjusted(query, plan.request.slots, plan.boosts, plan.restrictions),
+        query,
         offset=offset,
         size=size,
         fields=plan.extra_fields,
