@@ -24,6 +24,8 @@ run = typer.Typer(help="Compare arms in one run.", no_args_is_help=True)
 app.add_typer(run, name="run")
 
 _tell = partial(typer.echo, err=True)
+_RESULTS = Path("benchmarks/results")
+_JAVA_WARMS_UP_S = 30.0
 _SIZES_BYTES = [4_000, 40_000]
 _SMOKE = Course(rounds=2, slice_s=0.4, warmup_s=0.1, saturation_s=0.2, rate_hz=50)
 
@@ -33,7 +35,10 @@ RateHz = Annotated[
     float, typer.Option(help="Searches a second; 0 for half of the lowest saturation rate.")
 ]
 Smoke = Annotated[bool, typer.Option("--smoke", help="A few seconds, to see that it works.")]
-Results = Annotated[Path, typer.Option(help="Folder of reports.", file_okay=False)]
+Results = Annotated[
+    Path | None, typer.Option(help="Folder of reports; a smoke run leaves none without.")
+]
+Kept = Annotated[Path, typer.Option(help="Folder of reports.", file_okay=False)]
 Port = Annotated[int, typer.Option(help="First of a dozen ports to use.")]
 
 
@@ -46,13 +51,14 @@ def passthrough(
     sizes_bytes: Annotated[
         list[int], typer.Option("--size-bytes", help="Size of the upstream's answers.")
     ] = _SIZES_BYTES,
-    results: Results = Path("benchmarks/results"),
+    results: Results = None,
     port: Port = 9330,
     smoke: Smoke = False,
 ) -> None:
     """Measure direct, nginx and the proxy before an upstream that always answers the same."""
-    bench = _bench(rounds, slice_s, rate_hz, port, smoke=smoke)
-    _keep(bench.passthrough(sizes_bytes), results)
+    course = _SMOKE if smoke else Course(rounds=rounds, slice_s=slice_s, rate_hz=rate_hz or None)
+    bench = Bench(course, port, smoke, _tell)
+    _keep(bench.passthrough(sizes_bytes[:1] if smoke else sizes_bytes), results)
 
 
 @run.command()
@@ -67,13 +73,16 @@ def search(
     rounds: Rounds = 20,
     slice_s: SliceS = 3.0,
     rate_hz: RateHz = 0,
-    results: Results = Path("benchmarks/results"),
+    results: Results = None,
     port: Port = 9330,
     smoke: Smoke = False,
 ) -> None:
     """Measure the same before Elasticsearch, which is fetched if need be, with your catalogue."""
     asked = QUERIES if queries is None else tuple(line["query"] for line in read_lines(queries))
-    bench = _bench(rounds, slice_s, rate_hz, port, smoke=smoke)
+    course = Course(
+        rounds=rounds, slice_s=slice_s, rate_hz=rate_hz or None, prelude_s=_JAVA_WARMS_UP_S
+    )
+    bench = Bench(_SMOKE if smoke else course, port, smoke, _tell)
     _keep(bench.search(catalogue, asked), results)
 
 
@@ -82,7 +91,7 @@ def soak(
     minutes: Annotated[float, typer.Option(help="How long.")] = 10,
     rate_hz: Annotated[float, typer.Option(help="Searches a second.")] = 200,
     size_bytes: Annotated[int, typer.Option(help="Size of the upstream's answers.")] = 4_000,
-    results: Results = Path("benchmarks/results"),
+    results: Kept = _RESULTS,
     port: Port = 9330,
 ) -> None:
     """Watch the proxy's memory under steady load."""
@@ -95,7 +104,7 @@ def soak(
 
 @app.command()
 def page(
-    results: Results = Path("benchmarks/results"),
+    results: Kept = _RESULTS,
     to: Annotated[Path, typer.Option(help="Page to write.")] = Path("docs/performance.md"),
     *,
     plots: Annotated[bool, typer.Option(help="Draw the percentiles (extra 'plot').")] = True,
@@ -110,13 +119,9 @@ def page(
     typer.echo(f"{to} written from {len(reports) + len(soaks)} reports")
 
 
-def _bench(rounds: int, slice_s: float, rate_hz: float, port: int, *, smoke: bool) -> Bench:
-    measured = Course(rounds=rounds, slice_s=slice_s, rate_hz=rate_hz or None)
-    return Bench(_SMOKE if smoke else measured, port, smoke, _tell)
-
-
-def _keep(report: Report, results: Path) -> None:
-    write_report(report, results / f"{report.scenario}.json")
+def _keep(report: Report, results: Path | None) -> None:
+    if results is not None or not report.smoke:
+        write_report(report, (results or _RESULTS) / f"{report.scenario}.json")
     for measurement in report.measurements:
         typer.echo(f"\n{measurement.upstream}, {measurement.rate_hz:.0f} searches/s\n")
         typer.echo("\n".join(table(measurement)))

@@ -73,11 +73,7 @@ def pipelines_by_arm(folder: Path, queries: Sequence[str]) -> dict[str, Pipeline
     """Write rules and a rewrite table for these queries, and return what each arm configures."""
     (folder / "rules.txt").write_text(rules_text(queries), encoding="utf-8")
     (folder / "rewrites.tsv").write_text(rewrites_text(queries), encoding="utf-8")
-    subprocess.run(  # noqa: S603 - our own command
-        [qrm(), "table", "import", "rewrites.tsv", "--to", "rewrites.sqlite"],
-        cwd=folder,
-        check=True,
-    )
+    _run([qrm(), "table", "import", "rewrites.tsv", "--to", "rewrites.sqlite"], folder)
     rules = {"plugin": "rules", "path": str(folder / "rules.txt")}
     table = {"plugin": "rewrite_table", "path": str(folder / "rewrites.sqlite")}
     return {
@@ -86,6 +82,13 @@ def pipelines_by_arm(folder: Path, queries: Sequence[str]) -> dict[str, Pipeline
         RULES: {"default": {"rewriters": [rules]}},
         TABLE: {"default": {"rewriters": [table]}},
     }
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    if done.returncode != 0:
+        message = f"{' '.join(command)} failed:\n{done.stderr[-2000:]}"
+        raise ProcessError(message)
 
 
 def qrm() -> str:

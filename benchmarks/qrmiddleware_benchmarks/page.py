@@ -21,6 +21,12 @@ timed from when it was due until its last byte is there. The load generator, the
 arm share the machine; how late the generator itself was is in the tables. Ratios and differences
 are against the first arm; brackets are 95 % intervals from a bootstrap over rounds. Saturation is
 the most searches a second in a closed loop of 32 connections.
+
+**Arms.** *direct* asks the upstream itself; *nginx* stands in front of it with kept connections;
+the others are `qrm serve` with one process: without pipelines (*pipeline off*), with a pipeline
+without plugins (*identity pipeline*), and with a plugin that has something to say about every
+search (*rules*, *rewrite_table*). The last two ask the engine more than was typed, so before a real
+engine their difference holds its work, too.
 """
 
 

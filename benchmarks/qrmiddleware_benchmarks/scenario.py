@@ -41,6 +41,8 @@ class Course:
         rate_hz: Searches a second for all arms; ``None`` for ``share`` of the saturation rate
             of the arm that saturates first.
         share: See ``rate_hz``.
+        prelude_s: How long the first arm is driven before anything counts: engines on Java
+            get faster for a while.
         saturation_s: Length of one probe of the saturation rate.
         arrivals: Kind of schedule.
         connections: Most searches under way at a time.
@@ -52,6 +54,7 @@ class Course:
     warmup_s: float = 0.5
     rate_hz: float | None = None
     share: float = 0.5
+    prelude_s: float = 0.0
     saturation_s: float = 2.0
     arrivals: Arrivals = "poisson"
     connections: int = 128
@@ -91,6 +94,8 @@ def take_turns(arms: Sequence[Arm], course: Course, tell: Tell) -> Harvests:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as generator:
         run = _Run(generator, course, {arm.name: Harvest() for arm in arms})
+        if course.prelude_s:
+            run.saturate(arms[0], course.prelude_s)
         rate_hz = course.rate_hz or run.find_rate(arms, tell)
         order = np.random.default_rng(course.seed)
         for number in range(course.rounds):
@@ -106,13 +111,15 @@ class _Run:
     course: Course
     harvests: dict[str, Harvest]
 
+    def saturate(self, arm: Arm, seconds: float) -> float:
+        probe = self.generator.submit(saturate, arm.target, seconds=seconds, connections=_EAGER)
+        return probe.result()
+
     def find_rate(self, arms: Sequence[Arm], tell: Tell) -> float:
         for arm in (*arms, *arms):
-            probe = self.generator.submit(
-                saturate, arm.target, seconds=self.course.saturation_s, connections=_EAGER
-            )
             harvest = self.harvests[arm.name]
-            harvest.saturation_hz = max(harvest.saturation_hz, probe.result())
+            probe_hz = self.saturate(arm, self.course.saturation_s)
+            harvest.saturation_hz = max(harvest.saturation_hz, probe_hz)
         for name, harvest in self.harvests.items():
             tell(f"{name} saturates at {harvest.saturation_hz:.0f}/s")
         return self.course.share * min(each.saturation_hz for each in self.harvests.values())
