@@ -18,7 +18,7 @@ import yaml
 from qrmiddleware_benchmarks.engines import Engine, EngineMissingError, probes, running
 
 REQUIRED = os.environ.get("QRM_E2E_REQUIRE") == "1"
-START_S = 30
+START_S = 60
 STOP_S = 30
 
 
@@ -182,6 +182,7 @@ def launch(upstream: Engine | str, config: dict[str, Any], folder: Path) -> Prox
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )
     urls = (f"http://127.0.0.1:{each}" for each in (port, admin_port))
     return Proxy(*urls, process, log, file)
@@ -207,7 +208,7 @@ def wait_until_ready(proxy: Proxy) -> None:
     try:
         waiting(ready)
     except tenacity.RetryError:
-        proxy.process.kill()
+        proxy.process.send_signal(signal.SIGABRT)  # Python's fault handler logs where it is
         proxy.process.wait()
         pytest.fail(f"qrm serve was not ready within {START_S} s:\n{proxy.tail()}")
 

@@ -14,7 +14,7 @@ from qrmiddleware_benchmarks.engines import account
 from qrmiddleware_benchmarks.engines.engine import Launch, Process, Service
 from qrmiddleware_benchmarks.engines.errors import EngineError
 
-_START_S = 120
+_START_S = 180
 _STOP_S = 20
 _LINES = 15
 
