@@ -21,7 +21,8 @@ class NotJsonError(ValueError):
     """The bytes are not the JSON that was looked for; never reaches a client."""
 
 
-def _guarded(decode: Callable[[bytes | msgspec.Raw], Json], data: bytes | msgspec.Raw) -> Json:
+def guarded(decode: Callable[[bytes | msgspec.Raw], Json], data: bytes | msgspec.Raw) -> Json:
+    """Decode; raises nothing but ``NotJsonError``, whatever the bytes are."""
     try:
         return decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -30,19 +31,19 @@ def _guarded(decode: Callable[[bytes | msgspec.Raw], Json], data: bytes | msgspe
 
 def read_object(data: bytes | msgspec.Raw) -> RawObject:
     """Read an object one level deep; raises ``NotJsonError``."""
-    members: RawObject = _guarded(_OBJECT.decode, data)
+    members: RawObject = guarded(_OBJECT.decode, data)
     return members
 
 
 def read_array(data: bytes | msgspec.Raw) -> list[msgspec.Raw]:
     """Read an array one level deep; raises ``NotJsonError``."""
-    items: list[msgspec.Raw] = _guarded(_ARRAY.decode, data)
+    items: list[msgspec.Raw] = guarded(_ARRAY.decode, data)
     return items
 
 
 def read_value(data: bytes | msgspec.Raw) -> Json:
     """Read a value whole; raises ``NotJsonError``."""
-    return _guarded(_VALUE.decode, data)
+    return guarded(_VALUE.decode, data)
 
 
 def write(value: object) -> bytes:

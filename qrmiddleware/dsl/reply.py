@@ -1,5 +1,6 @@
 """Search replies: hits read one level deep, and the page put back among the rest as it came."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from qrmiddleware.dsl.raw import (
     Json,
     NotJsonError,
     RawObject,
+    guarded,
     raw,
     read_array,
     read_object,
@@ -33,6 +35,7 @@ class _Known(msgspec.Struct):
 
 
 _KNOWN: Final = msgspec.json.Decoder(_Known)
+_OURS: Final = re.compile(re.escape(NAME_PREFIX) + "[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class SearchReply:
         if bytes(self.tree.get("timed_out", b"false")) != b"false":
             return False
         shards = read_value(self.tree["_shards"]) if "_shards" in self.tree else {}
-        return not shards.get("failed")
+        return not (isinstance(shards, dict) and shards.get("failed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,9 @@ def read_reply(data: bytes | Raw) -> SearchReply:
 def _read_hit(data: Raw) -> ReplyHit:
     """Read a hit, and take the copies' names out of it; the client's own stay."""
     tree = read_object(data)
-    try:
-        known = _KNOWN.decode(data)
-    except msgspec.MsgspecError as error:
-        raise NotJsonError(str(error)) from error
+    known: _Known = guarded(_KNOWN.decode, data)
     wordings: tuple[int, ...] = ()
-    ours = [name for name in known.names or () if name.startswith(NAME_PREFIX)]
+    ours = [name for name in known.names or () if _OURS.fullmatch(name)]
     if ours:
         wordings = tuple(sorted(int(name.removeprefix(NAME_PREFIX)) for name in ours))
         tree = _exchanged(tree, _NAMES, _without(known.names, ours))
@@ -183,7 +183,7 @@ def field_values(hit: ReplyHit, fields: Sequence[str], *, whole_source: bool) ->
         }
     source = read_value(hit.tree["_source"]) if "_source" in hit.tree else {}
     if not fields:
-        return dict(source)
+        return dict(source) if isinstance(source, dict) else {}
     found = ((path, _at(source, path)) for path in fields)
     return {path: value for path, value in found if value is not None}
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeGuard
 
 from msgspec import Raw
 
 from qrmiddleware.dsl.merge import Slots
 from qrmiddleware.dsl.raw import Json, NotJsonError, RawObject, raw, read_object, read_value, write
-from qrmiddleware.dsl.text import TextLeaf, text_leaves
+from qrmiddleware.dsl.text import TextLeaf, same_words, text_leaves
 from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.model import Query
 
@@ -136,7 +136,7 @@ def _controls(section: Json) -> Controls:
     )
 
 
-def _is_timeout(value: Json) -> bool:
+def _is_timeout(value: Json) -> TypeGuard[float]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number and 0 < value < 1e9  # noqa: PLR2004 a bound far above any deadline
 
@@ -163,6 +163,7 @@ def parse_search(
     try:
         clause = _query_clause(tree, parameters)
         offset, size = (_number(tree, parameters, key) for key in ("from", "size"))
+        counted = _counted(tree, parameters)
         hint = _ubi_query(tree) or _at_paths(tree, text_paths)
     except NotJsonError as error:
         return Untouched(f"not a search body: {error}")
@@ -170,10 +171,9 @@ def parse_search(
     if isinstance(found, Untouched):
         return found
     text, leaves = found
-    counted = parameters.get("track_total_hits")
     return SearchRequest(
         query=Query(text, query_id, index),
-        tree=tree if counted is None else {**tree, "track_total_hits": Raw(counted.encode())},
+        tree={**tree, **counted},
         parameters=parameters,
         slots=Slots(clause, leaves),
         offset=0 if offset is None else offset,
@@ -212,7 +212,8 @@ def render_search(
         tree["size"] = raw(size)
     if fields:
         asked = read_value(tree["fields"]) if "fields" in tree else []
-        tree["fields"] = raw([*asked, *fields])
+        if isinstance(asked, list):  # else the engine will say that it is none
+            tree["fields"] = raw([*asked, *fields])
     for key, value in (extra or {}).items():
         tree[key] = raw(value)
     return write(tree)
@@ -271,6 +272,20 @@ def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
     return number
 
 
+def _counted(tree: RawObject, parameters: Parameters) -> RawObject:
+    """Return ``track_total_hits`` as a part of the body; nothing if it is not said anywhere."""
+    said = parameters.get("track_total_hits")
+    if said is not None:
+        tree = {"track_total_hits": Raw((said or "true").encode())}
+    elif "track_total_hits" not in tree:
+        return {}
+    value = read_value(tree["track_total_hits"])
+    if not isinstance(value, int):
+        problem = "[track_total_hits] is neither a number nor true or false"
+        raise NotJsonError(problem)
+    return {"track_total_hits": tree["track_total_hits"]}
+
+
 def _ubi_query(tree: RawObject) -> str | None:
     if "ext" not in tree:
         return None
@@ -299,14 +314,14 @@ def _find_text(
 ) -> tuple[str, tuple[TextLeaf, ...]] | Untouched:
     """Find the leaves that carry the text; a hint that no leaf carries is passed over."""
     every = tuple(text_leaves(clause))
-    hinted = tuple(leaf for leaf in every if hint is not None and _same(leaf.text, hint))
+    hinted = tuple(leaf for leaf in every if hint is not None and same_words(leaf.text, hint))
     leaves = hinted or every
     if given is not None:
-        leaves = tuple(leaf for leaf in every if _same(leaf.text, given))
+        leaves = tuple(leaf for leaf in every if same_words(leaf.text, given))
     if not leaves:
         found = "the given text" if given is not None else "text"
         return Untouched(f"no clause in scoring position carries {found}")
-    if any(not _same(leaf.text, leaves[0].text) for leaf in leaves):
+    if any(not same_words(leaf.text, leaves[0].text) for leaf in leaves):
         return Untouched("clauses carry different texts")
     if any(leaf.has_operators for leaf in leaves):
         return Untouched("the text uses query operators")
@@ -321,10 +336,6 @@ def _worth_rewriting(
     if len(text) > MAX_TEXT:
         return Untouched(f"the text is longer than {MAX_TEXT} characters")
     return text, leaves
-
-
-def _same(left: str, right: str) -> bool:
-    return left.casefold().split() == right.casefold().split()
 
 
 def _why_ordered(tree: RawObject, parameters: Parameters, size: int | None) -> str:
