@@ -19,7 +19,7 @@ from qrmiddleware_benchmarks.engines import probes
 
 QRM = str(Path(sys.executable).with_name("qrm"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-START_S = 60
+START_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,17 @@ def demo(tmp_path_factory):
             pytest.fail(f"qrm demo ended with {process.returncode}:\n{log.read_text()}")
         return probes.get(f"{url}{PATH}demo.json")[0] == 200
 
+    waiting = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(OSError)
+        | tenacity.retry_if_result(lambda answer: not answer),
+        stop=tenacity.stop_after_delay(START_S),
+        wait=tenacity.wait_fixed(0.1),
+    )
     try:
-        tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(OSError)
-            | tenacity.retry_if_result(lambda answer: not answer),
-            stop=tenacity.stop_after_delay(START_S),
-            wait=tenacity.wait_fixed(0.1),
-        )(published)
+        try:
+            waiting(published)
+        except tenacity.RetryError:
+            pytest.fail(f"qrm demo did not serve within {START_S} s:\n{log.read_text()}")
         yield url
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()
