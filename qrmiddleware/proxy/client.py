@@ -19,26 +19,14 @@ from typing import Any, Final, TypeAlias
 from qrmiddleware.dsl.raw import write
 from qrmiddleware.dsl.uri import Parameters, join_target
 from qrmiddleware.upstream.exchange import Headers, UpstreamRequest
+from qrmiddleware.upstream.fields import end_to_end
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 OUR_PARAMETERS: Final = frozenset({"qrm_pipeline", "qrm_debug", "qrm_timeout_ms"})
-_NOT_FORWARDED: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-        "content-length",
-        "host",
-    }
-)
+_COMPUTED: Final = ("content-length", "expect", "host")
 _BODILESS: Final = (204, 304)
 _NO_GZIP: Final = re.compile(r"gzip\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$)")
 _OTHER_FORMATS: Final = ("yaml", "cbor", "smile")
@@ -97,12 +85,8 @@ class ClientRequest:
 
     def forwarded_headers(self, *, without: Iterable[str] = ()) -> list[tuple[str, str]]:
         """Return what goes upstream of the headers: no hop-by-hop fields, none of ours."""
-        dropped = _NOT_FORWARDED.union(without)
-        return [
-            pair
-            for pair in self.headers
-            if pair[0] not in dropped and not pair[0].startswith("x-qrm-")
-        ]
+        kept = end_to_end(self.headers, without=(*_COMPUTED, *without))
+        return [pair for pair in kept if not pair[0].startswith("x-qrm-")]
 
     def as_it_came(self, body: bytes | AsyncIterable[bytes] | None) -> UpstreamRequest:
         """Return what goes upstream when only our own parameters and headers are taken out."""

@@ -134,7 +134,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     return uvloop.Loop
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Leaves signals to the process, which may run several servers."""
 
     @contextlib.contextmanager
@@ -146,7 +146,7 @@ class _Server(uvicorn.Server):
 async def _serve(service: Service, listener: socket.socket, worker: int) -> None:
     settings = service.settings
     admin = AdminApp(service)
-    proxy_server = _Server(_config(ProxyApp(service), settings, tls=True))
+    proxy_server = QuietServer(server_config(ProxyApp(service), settings, tls=True))
 
     def stop() -> None:
         admin.draining = True
@@ -199,7 +199,7 @@ async def _served(
     if listener is None:
         yield
         return
-    server = _Server(_config(admin, service.settings))
+    server = QuietServer(server_config(admin, service.settings))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     service.log.info("admin", url=f"http://{_address(listener)}/_qrm/health/ready")
     try:
@@ -209,7 +209,10 @@ async def _served(
         await serving
 
 
-def _config(app: ProxyApp | AdminApp, settings: Settings, *, tls: bool = False) -> uvicorn.Config:
+def server_config(
+    app: ProxyApp | AdminApp, settings: Settings, *, tls: bool = False
+) -> uvicorn.Config:
+    """Return how uvicorn is to serve an application; TLS as ``listen`` says, if wanted."""
     listen = settings.listen
     return uvicorn.Config(
         app,
