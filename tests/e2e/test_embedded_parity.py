@@ -4,6 +4,7 @@ import json
 import random
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,9 +62,9 @@ BRANDS = ["acme", "globex", "initech", "umbrella", "Stark Industries"]
 
 
 def make_documents() -> list[dict[str, Any]]:
-    chance = random.Random(20)
+    chance = random.Random(20)  # noqa: S311 - a catalogue, not a secret
     documents = []
-    for number in range(DOCUMENTS):
+    for _ in range(DOCUMENTS):
         words = [chance.choice(ADJECTIVES) for _ in range(chance.randint(0, 3))]
         title = " ".join([*words, *chance.sample(NOUNS, chance.randint(1, 3))])
         description = " ".join(
@@ -78,7 +79,7 @@ def make_documents() -> list[dict[str, Any]]:
             "price": round(chance.uniform(1, 900), 2),
             "stock": chance.randint(0, 40),
             "active": chance.random() < 0.7,
-            "released": f"20{chance.randint(10, 25)}-0{chance.randint(1, 9)}-1{chance.randint(0, 9)}",
+            "released": f"20{chance.randint(10, 25)}-0{chance.randint(1, 9)}-11",
             "extra": {"colour": chance.choice(["red", "green"]), "weight": chance.randint(1, 9)},
         }
         if chance.random() < 0.3:
@@ -364,7 +365,7 @@ def test_finds_and_scores_as_elasticsearch_does(
     assert ours["hits"]["total"] == real["hits"]["total"]
     assert found == pytest.approx(expected, rel=1e-3)
     in_our_order = [expected[doc_id] for doc_id in found]
-    for better, worse in zip(in_our_order, in_our_order[1:], strict=False):
+    for better, worse in pairwise(in_our_order):
         assert better >= worse * (1 - 1e-5)
 
 
@@ -536,16 +537,36 @@ REFUSED: dict[str, tuple[str, str, Any, int]] = {
     "malformed": ("POST", f"/{INDEX}/_search", b'{"query": {"match": ', 400),
     "unknown query": ("POST", f"/{INDEX}/_search", {"query": {"nope": {}}}, 400),
     "two queries": ("POST", f"/{INDEX}/_search", {"query": {**MATCH, "match_all": {}}}, 400),
-    "unknown option": ("POST", f"/{INDEX}/_search", {"query": {"match": {"title": {"query": "a", "nope": 1}}}}, 400),
-    "two fields": ("POST", f"/{INDEX}/_search", {"query": {"match": {"title": "a", "note": "b"}}}, 400),
+    "unknown option": (
+        "POST",
+        f"/{INDEX}/_search",
+        {"query": {"match": {"title": {"query": "a", "nope": 1}}}},
+        400,
+    ),
+    "two fields": (
+        "POST",
+        f"/{INDEX}/_search",
+        {"query": {"match": {"title": "a", "note": "b"}}},
+        400,
+    ),
     "window": ("POST", f"/{INDEX}/_search", {"from": 10_000}, 400),
     "negative": ("POST", f"/{INDEX}/_search", {"size": -5}, 400),
     "sort text": ("POST", f"/{INDEX}/_search", {"sort": "title"}, 400),
     "sort unknown": ("POST", f"/{INDEX}/_search", {"sort": "nope"}, 400),
-    "aggregate text": ("POST", f"/{INDEX}/_search", {"aggs": {"a": {"terms": {"field": "title"}}}}, 400),
+    "aggregate text": (
+        "POST",
+        f"/{INDEX}/_search",
+        {"aggs": {"a": {"terms": {"field": "title"}}}},
+        400,
+    ),
     "unknown key": ("POST", f"/{INDEX}/_search", {"nope": 1}, 400),
     "unknown parameter": ("POST", f"/{INDEX}/_search?nope=1", {}, 400),
-    "bad date": ("POST", f"/{INDEX}/_search", {"query": {"range": {"released": {"gte": "soon"}}}}, 400),
+    "bad date": (
+        "POST",
+        f"/{INDEX}/_search",
+        {"query": {"range": {"released": {"gte": "soon"}}}},
+        400,
+    ),
     "bad number": ("POST", f"/{INDEX}/_search", {"query": {"term": {"stock": "many"}}}, 400),
     "bad document": ("POST", f"/{INDEX}/_doc", {"price": "cheap"}, 400),
     "bad object": ("POST", f"/{INDEX}/_doc", {"title": {"a": "b"}}, 400),
@@ -558,7 +579,7 @@ REFUSED: dict[str, tuple[str, str, Any, int]] = {
     "no document": ("GET", f"/{INDEX}/_doc/none", None, 404),
     "document exists": ("PUT", f"/{INDEX}/_create/d1", {"title": "x"}, 409),
     "update nothing": ("POST", f"/{INDEX}/_update/none", {"doc": {"title": "x"}}, 404),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED)
@@ -573,6 +594,15 @@ def test_refuses_with_the_status_and_the_shape_of_elasticsearch(
     assert ours.keys() == real.keys()
     if "error" in real:
         assert {"root_cause", "type", "reason"} <= ours["error"].keys()
+
+
+BULK = (
+    b'{"create":{"_index":"parity-writes","_id":"1"}}\n{"a":1}\n'
+    b'{"delete":{"_index":"parity-writes","_id":"2"}}\n'
+    b'{"delete":{"_index":"parity-writes","_id":"8"}}\n'
+    b'{"index":{"_index":"parity-writes","_id":"3"}}\n{"a":"many"}\n'
+    b'{"update":{"_index":"parity-writes","_id":"9"}}\n{"doc":{"a":1}}\n'
+)
 
 
 def test_writes_are_answered_as_elasticsearch_answers_them(engines: tuple[Ask, Ask]) -> None:
@@ -590,11 +620,7 @@ def test_writes_are_answered_as_elasticsearch_answers_them(engines: tuple[Ask, A
         (
             "POST",
             "/_bulk?refresh=true",
-            b'{"create":{"_index":"parity-writes","_id":"1"}}\n{"a":1}\n'
-            b'{"delete":{"_index":"parity-writes","_id":"2"}}\n'
-            b'{"delete":{"_index":"parity-writes","_id":"8"}}\n'
-            b'{"index":{"_index":"parity-writes","_id":"3"}}\n{"a":"many"}\n'
-            b'{"update":{"_index":"parity-writes","_id":"9"}}\n{"doc":{"a":1}}\n',
+            BULK,
         ),
         ("DELETE", "/parity-writes/_doc/1?refresh=true", None),
         ("GET", "/parity-writes/_doc/1", None),

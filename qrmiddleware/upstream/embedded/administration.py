@@ -121,15 +121,22 @@ def refresh(call: Call) -> Answer:
     return Answer({"_shards": {"total": count, "successful": count, "failed": 0}})
 
 
+_HEALTH_COUNTS = (
+    "relocating_shards",
+    "initializing_shards",
+    "unassigned_shards",
+    "delayed_unassigned_shards",
+    "unassigned_primary_shards",
+    "number_of_pending_tasks",
+    "number_of_in_flight_fetch",
+    "task_max_waiting_in_queue_millis",
+)
+
+
 def health(call: Call) -> Answer:
     """``GET /_cluster/health``."""
     count = len(_named(call))
-    counts = dict.fromkeys(
-        ("relocating_shards", "initializing_shards", "unassigned_shards", "delayed_unassigned_shards",
-         "unassigned_primary_shards", "number_of_pending_tasks", "number_of_in_flight_fetch",
-         "task_max_waiting_in_queue_millis"),
-        0,
-    )  # fmt: skip
+    counts = dict.fromkeys(_HEALTH_COUNTS, 0)
     return Answer(
         {
             "cluster_name": "embedded",

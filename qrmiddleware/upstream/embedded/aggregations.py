@@ -1,7 +1,7 @@
 """Aggregations: what is counted and measured over all documents that a query finds."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import floor, fsum
@@ -232,7 +232,9 @@ def _run_missing(asked: Asked, selection: Selection) -> dict[str, Any]:
 
 def _run_range(asked: Asked, selection: Selection) -> dict[str, Any]:
     buckets = []
-    for bounds in asked.params.get("ranges", ()):
+    if not asked.params.get("ranges"):
+        raise illegal(reason="No [ranges] specified for the [range] aggregation")
+    for bounds in asked.params["ranges"]:
         lower, upper = (
             None if bounds.get(name) is None else read_number(bounds[name], name)
             for name in ("from", "to")
@@ -276,10 +278,10 @@ def _run_histogram(asked: Asked, selection: Selection) -> dict[str, Any]:
         for seq in seqs:
             for step in {floor((value - offset) / interval) for value in column.get(seq, ())}:
                 groups[step].setdefault(view.name, (view, []))[1].append(seq)
-    steps: Iterable[int] = sorted(groups)
+    steps: Sequence[int] = sorted(groups)
     if groups and at_least == 0:
         steps = range(min(groups), max(groups) + 1)
-    if len(list(steps)) > MAX_BUCKETS:
+    if len(steps) > MAX_BUCKETS:
         raise illegal(reason=f"Trying to create too many buckets. Must be at most [{MAX_BUCKETS}]")
     buckets = [
         _bucket(asked, list(groups[step].values()), key=step * interval + offset) for step in steps

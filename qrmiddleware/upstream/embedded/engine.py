@@ -23,7 +23,7 @@ _VENDOR = re.compile(
 )
 
 
-_MISREAD = (TypeError, ValueError, LookupError, AttributeError, OverflowError)
+_MISREAD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What Python says of a body with a list where an object should be, and the like."""
 
 

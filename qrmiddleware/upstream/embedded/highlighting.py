@@ -166,7 +166,7 @@ def _fragments(text: str, spans: list[tuple[int, int]], style: Style) -> list[tu
 def _cut(text: str, start: int, end: int, size: int) -> list[tuple[int, int]]:
     """A sentence in passages of about the size, cut between words."""
     passages = []
-    while size and end - start > size:
+    while 0 < size < end - start:
         border = text.find(" ", start + size, end)
         if border < 0:
             break

@@ -355,22 +355,27 @@ def _merge_field(known: Mapping[str, Any] | None, added: dict[str, Any], path: s
     for option in added:
         if option not in FIELD_OPTIONS:
             raise unsupported(what=f"option of field {path},", name=option)
-    if known is not None and _type_of(known) != kind:
-        raise illegal(
-            reason=f"mapper [{path}] cannot be changed from type [{_type_of(known)}] to [{kind}]"
-        )
-    for option in ("analyzer", "normalizer"):
-        if known is not None and known.get(option) != added.get(option, known.get(option)):
-            raise illegal(
-                reason=f"Mapper for [{path}] conflicts with existing mapper: Cannot update parameter "
-                f"[{option}] from [{known.get(option, 'default')}] to [{added.get(option)}]"
-            )
+    if known is not None:
+        _check_unchanged(known, added, path)
     merged = {**(known or {}), **added}
     for nested in ("properties", "fields"):
         if nested in merged:
             before = (known or {}).get(nested, {})
             merged[nested] = _merge_properties(before, added.get(nested, {}), path + ".")
     return merged
+
+
+def _check_unchanged(known: Mapping[str, Any], added: Mapping[str, Any], path: str) -> None:
+    before, after = _type_of(known), _type_of(added)
+    if before != after:
+        raise illegal(reason=f"mapper [{path}] cannot be changed from type [{before}] to [{after}]")
+    for option in ("analyzer", "normalizer"):
+        old, new = known.get(option), added.get(option, known.get(option))
+        if old != new:
+            raise illegal(
+                reason=f"Mapper for [{path}] conflicts with existing mapper: "
+                f"Cannot update parameter [{option}] from [{old or 'default'}] to [{new}]"
+            )
 
 
 def _type_of(mapped: Mapping[str, Any]) -> str:

@@ -93,14 +93,15 @@ def run_count(indices: Iterable[Index], query: Json) -> int:
     count = 0
     for index in indices:
         view = index.view()
-        clause, _ = compile_query(query or _MATCH_ALL, view)
+        clause, _ = compile_query(_MATCH_ALL if query is None else query, view)
         count += view.count(clause.query)
     return count
 
 
 def _open(number: int, index: Index, request: SearchRequest) -> _Shard:
     view = index.view()
-    clause, context = compile_query(request.query or _MATCH_ALL, view)
+    query = _MATCH_ALL if request.query is None else request.query
+    clause, context = compile_query(query, view)
     check_sort(request.sort, view)
     return _Shard(number, index, view, clause, context)
 

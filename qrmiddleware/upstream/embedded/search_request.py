@@ -1,7 +1,7 @@
 """A search body, read and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qrmiddleware.upstream.embedded.aggregations import Asked, read_aggregations
@@ -21,9 +21,9 @@ _TRACKED = 10_000
 
 SEARCH_KEYS = frozenset(
     (
-        "_source", "aggregations", "aggs", "collapse", "docvalue_fields", "explain", "ext", "fields",
-        "from", "highlight", "min_score", "post_filter", "profile", "query", "search_after",
-        "seq_no_primary_term", "size", "sort", "stats", "timeout", "track_scores",
+        "_source", "aggregations", "aggs", "collapse", "docvalue_fields", "explain", "ext",
+        "fields", "from", "highlight", "min_score", "post_filter", "profile", "query",
+        "search_after", "seq_no_primary_term", "size", "sort", "stats", "timeout", "track_scores",
         "track_total_hits", "version",
     )
 )  # fmt: skip
@@ -59,7 +59,7 @@ class SearchRequest:
     size: int = 10
     sort: tuple[SortBy, ...] = ()
     after: Json = None
-    source: SourceFilter = SourceFilter()
+    source: SourceFilter = field(default_factory=SourceFilter)
     fields: tuple[str, ...] = ()
     aggregations: Mapping[str, Asked] | None = None
     post_filter: Json = None
@@ -140,6 +140,8 @@ def _read_window(body: Mapping[str, Any]) -> tuple[int, int]:
 
 def _read_after(body: Mapping[str, Any], offset: int) -> Json:
     after = body.get("search_after")
+    if after is not None and not body.get("sort"):
+        raise illegal(reason="Sort must contain at least one field.")
     if after is not None and offset > 0:
         raise illegal(reason="`from` parameter must be set to 0 when `search_after` is used")
     return after

@@ -1,10 +1,10 @@
 """``sort`` and ``search_after``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from qrmiddleware.upstream.embedded.problems import ApiError, illegal, unparsable, unsupported
@@ -13,6 +13,11 @@ from qrmiddleware.upstream.embedded.view import View
 
 _SPECIAL = frozenset(("_score", "_doc", "_shard_doc"))
 _OPTIONS = frozenset(("order", "missing", "mode", "unmapped_type", "numeric_type", "format"))
+_MEASURES: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "sum": sum,
+    "avg": fmean,
+    "median": median,
+}
 
 
 class Row(NamedTuple):
@@ -137,9 +142,9 @@ def _reader(level: SortBy, example: Row) -> Callable[[Row], Json]:
     if mode in {"min", "max"}:
         at = -1 if mode == "max" else 0
         return lambda row: column[row.seq][at] if row.seq in column else missing
-    if mode not in {"sum", "avg"}:
+    if mode not in _MEASURES:
         raise unsupported(what="sort mode", name=mode)
-    measure = fmean if mode == "avg" else sum
+    measure = _MEASURES[mode]
     return lambda row: measure(column[row.seq]) if row.seq in column else missing
 
 

@@ -114,7 +114,7 @@ def show_fields(
 
 
 def filter_path(answer: Json, patterns: str) -> Json:
-    """What ``filter_path`` leaves of an answer: dotted paths with ``*``, ``**`` and a leading ``-``."""
+    """What ``filter_path`` leaves of an answer: paths with ``*`` and ``**``, ``-`` to exclude."""
     named = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
     wanted = [pattern.split(".") for pattern in named if not pattern.startswith("-")]
     unwanted = [pattern[1:].split(".") for pattern in named if pattern.startswith("-")]

@@ -90,16 +90,15 @@ def _shift(moment: datetime, steps: str) -> datetime:
 def _round_down(moment: datetime, unit: str) -> datetime:
     if unit == "w":
         moment -= timedelta(days=moment.weekday())
-    parts: dict[str, int] = {"microsecond": 0, "second": 0}
-    for name, units, lowest in (
+    for part, units, lowest in (
         ("minute", "hHdwMy", 0),
         ("hour", "dwMy", 0),
         ("day", "My", 1),
         ("month", "y", 1),
     ):
         if unit in units:
-            parts[name] = lowest
-    return moment.replace(microsecond=0) if unit == "s" else moment.replace(**parts)  # type: ignore[arg-type]  # only int fields
+            moment = moment.replace(**{part: lowest})  # type: ignore[arg-type]  # whole numbers
+    return moment.replace(microsecond=0, second=moment.second if unit == "s" else 0)
 
 
 def _text(value: Json) -> str:

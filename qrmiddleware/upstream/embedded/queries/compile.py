@@ -77,9 +77,9 @@ def _compile(body: Json, context: Compilation) -> Clause:
     if not body:
         raise illegal_empty()
     if len(body) > 1:
-        second = list(body)[1]
+        first, second, *_ = body
         raise unparsable(
-            reason=f"[{next(iter(body))}] malformed query, expected [END_OBJECT] but found [{second}]"
+            reason=f"[{first}] malformed query, expected [END_OBJECT] but found [{second}]"
         )
     [(name, params)] = body.items()
     if name not in QUERIES:
@@ -88,8 +88,8 @@ def _compile(body: Json, context: Compilation) -> Clause:
     if context.depth > MAX_DEPTH:
         raise ApiError(
             kind="illegal_argument_exception",
-            reason="The nested depth of the query exceeds the maximum nested depth for queries set in "
-            f"[indices.query.bool.max_nested_depth]: {MAX_DEPTH}",
+            reason="The nested depth of the query exceeds the maximum nested depth for queries "
+            f"set in [indices.query.bool.max_nested_depth]: {MAX_DEPTH}",
         )
     kind = QUERIES[name]
     clause = kind.compile(params, context)

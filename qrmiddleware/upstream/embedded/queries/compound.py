@@ -36,7 +36,7 @@ def compile_bool(params: Json, context: Compilation) -> Clause:
 def compile_dis_max(params: Json, context: Compilation) -> Clause:
     """``dis_max``."""
     given = take(params, "dis_max", "queries tie_breaker")
-    if "queries" not in given:
+    if not given.get("queries"):
         raise unparsable(reason="[dis_max] requires 'queries' field with at least one clause")
     clauses = context.inner_each(given["queries"])
     tie_breaker = read_number(given.get("tie_breaker", 0.0), "tie_breaker")

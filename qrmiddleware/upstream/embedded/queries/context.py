@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Any, TypeAlias
 
 import tantivy
@@ -81,12 +82,30 @@ def take_field(params: Json, query: str, short: str) -> tuple[str, Any]:
     return path, {**outer, **(value if isinstance(value, dict) else {short: value})}
 
 
+def read_text(given: Mapping[str, Any], name: str, query: str) -> Json:
+    """A value to search for: a string, a number or a boolean.
+
+    Raises:
+        ApiError: If it is missing, null, a list or an object.
+    """
+    value = given.get(name)
+    if value is None:
+        raise illegal(reason=f"[{query}] requires a [{name}] that is not null")
+    if isinstance(value, dict | list):
+        found = "START_OBJECT" if isinstance(value, dict) else "START_ARRAY"
+        raise unparsable(reason=f"[{query}] unknown token [{found}] after [{name}]")
+    return value
+
+
 def read_number(value: Json, name: str) -> float:
     """A number, also where JSON holds it as a string."""
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise illegal(reason=f"Failed to parse [{name}]: [{value}] is not a number") from error
+    if not isfinite(number):
+        raise illegal(reason=f"Failed to parse [{name}]: [{value}] is not finite")
+    return number
 
 
 def read_boost(params: Mapping[str, Any]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from qrmiddleware.upstream.embedded.mapping import Field
-from qrmiddleware.upstream.embedded.problems import illegal, unsupported
+from qrmiddleware.upstream.embedded.problems import unsupported
 from qrmiddleware.upstream.embedded.queries.clauses import (
     Clause,
     best_of,
@@ -19,6 +19,7 @@ from qrmiddleware.upstream.embedded.queries.context import (
     Compilation,
     read_fields,
     read_number,
+    read_text,
     take,
     take_field,
 )
@@ -39,7 +40,8 @@ Match: TypeAlias = Callable[[Field, Any, Wording, Compilation], Clause]
 
 _WORDS = (
     "query operator minimum_should_match fuzziness prefix_length max_expansions analyzer "
-    "fuzzy_transpositions fuzzy_rewrite zero_terms_query lenient auto_generate_synonyms_phrase_query"
+    "fuzzy_transpositions fuzzy_rewrite zero_terms_query lenient "
+    "auto_generate_synonyms_phrase_query"
 )
 _STRINGS = (
     "query fields default_field default_operator minimum_should_match analyzer lenient type "
@@ -59,12 +61,11 @@ def _compile_in_field(
 ) -> Clause:
     path, given = take_field(params, name, "query")
     given = take(given, name, allowed)
-    if "query" not in given or given["query"] is None:
-        raise illegal(reason=f"[{name}] requires query value")
+    text = read_text(given, "query", name)
     field = context.view.field(path)
     if field is None:
         return nothing()
-    return match(field, given["query"], read_wording(given), context)
+    return match(field, text, read_wording(given), context)
 
 
 def compile_match(params: Json, context: Compilation) -> Clause:
@@ -99,7 +100,7 @@ def compile_fuzzy(params: Json, context: Compilation) -> Clause:
         return nothing()
     wording = read_wording({**given, "fuzziness": given.get("fuzziness", "AUTO")})
     wording = replace(wording, analyzer="keyword", swaps=bool(given.get("transpositions", True)))
-    return match_words(field, given.get("value", ""), wording, context)
+    return match_words(field, read_text(given, "value", "fuzzy"), wording, context)
 
 
 MULTI_MATCH_TYPES: Mapping[str, tuple[Match, float]] = {
@@ -118,8 +119,6 @@ MULTI_MATCH_TYPES: Mapping[str, tuple[Match, float]] = {
 def compile_multi_match(params: Json, context: Compilation) -> Clause:
     """``multi_match``."""
     given = take(params, "multi_match", f"{_WORDS} fields type tie_breaker slop")
-    if given.get("query") is None:
-        raise illegal(reason="No text specified for multi_match query")
     return _in_fields(given, str(given.get("type", "best_fields")), context)
 
 
@@ -136,7 +135,7 @@ def _in_fields(given: Mapping[str, Any], kind: str, context: Compilation) -> Cla
         [named] if isinstance(named, str) else named, context.view, _SEARCHED_BY_DEFAULT
     )
     wording = read_wording(given, lenient=not given.get("fields") or "*" in "".join(named))
-    text = given["query"]
+    text = read_text(given, "query", "multi_match")
     if kind == "cross_fields":
         tie_breaker = read_number(given.get("tie_breaker", 0.0), "tie_breaker")
         return _across(fields, text, wording, tie_breaker, context)

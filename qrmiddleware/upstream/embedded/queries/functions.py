@@ -50,7 +50,9 @@ _BOOST_MODES: Mapping[str, Callable[[float, float], float]] = {
 _SCORE_MODES: Mapping[str, Callable[[Sequence[tuple[float, float]]], float]] = {
     "multiply": lambda found: prod(value for value, _ in found),
     "sum": lambda found: sum(value for value, _ in found),
-    "avg": lambda found: sum(value for value, _ in found) / sum(weight for _, weight in found),
+    "avg": lambda found: (
+        sum(value for value, _ in found) / (sum(weight for _, weight in found) or 1.0)
+    ),
     "first": lambda found: found[0][0],
     "max": lambda found: max(value for value, _ in found),
     "min": lambda found: min(value for value, _ in found),
@@ -78,7 +80,7 @@ def compile_function_score(params: Json, context: Compilation) -> Clause:
     functions = [_read_function(entry, context) for entry in listed if entry]
     combine_values = _mode(_SCORE_MODES, given.get("score_mode", "multiply"), "score_mode")
     apply = _mode(_BOOST_MODES, given.get("boost_mode", "multiply"), "boost_mode")
-    highest = read_number(given.get("max_boost", inf), "max_boost")
+    highest = read_number(given["max_boost"], "max_boost") if "max_boost" in given else inf
     view = context.view
 
     def rescore() -> Scores:

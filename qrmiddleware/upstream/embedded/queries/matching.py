@@ -77,6 +77,8 @@ def read_wording(params: Mapping[str, Any], *, lenient: bool = False) -> Wording
     operator = str(params.get("operator", params.get("default_operator", "or"))).lower()
     if operator not in {"or", "and"}:
         raise illegal(reason=f"No enum constant for operator [{operator}]: use or, and")
+    if int(read_number(params.get("max_expansions", 50), "max_expansions")) <= 0:
+        raise illegal(reason="[match] requires maxExpansions to be positive.")
     return Wording(
         every=operator == "and",
         at_least=params.get("minimum_should_match"),

@@ -19,6 +19,7 @@ from qrmiddleware.upstream.embedded.queries.clauses import (
 )
 from qrmiddleware.upstream.embedded.queries.context import (
     Compilation,
+    read_text,
     take,
     take_field,
 )
@@ -68,8 +69,7 @@ def compile_term(params: Json, context: Compilation) -> Clause:
     if path == "_id":
         return compile_ids({"values": [given.get("value")]}, context)
     field = context.view.field(path)
-    if "value" not in given:
-        raise illegal(reason="value cannot be null")
+    read_text(given, "value", "term")
     if field is None:
         return nothing()
     if given.get("case_insensitive"):
@@ -86,6 +86,8 @@ def compile_terms(params: Json, context: Compilation) -> Clause:
     values = given.get("values")
     if not isinstance(values, list):
         raise unsupported(what="terms lookup in query", name="terms")
+    if any(value is None for value in values):
+        raise illegal(reason="No value specified for terms query")
     view = context.view
     if path == "_id":
         return compile_ids({"values": values}, context)
@@ -102,6 +104,8 @@ def compile_ids(params: Json, context: Compilation) -> Clause:
     """``ids``."""
     given = take(params, "ids", "values")
     values = given.get("values", [])
+    if isinstance(values, dict):
+        raise unparsable(reason="[ids] values doesn't support values of type: START_OBJECT")
     ids = [str(value) for value in (values if isinstance(values, list) else [values])]
     return constant(Clause(tantivy.Query.term_set_query(context.view.schema, DOC_ID, ids)))
 
@@ -217,8 +221,8 @@ def _compile_pattern(
         return nothing()
     if field.family not in _TEXTUAL:
         raise unparsable(
-            reason=f"Can only use prefix, wildcard and regexp queries on keyword and text fields - not on "
-            f"[{path}] which is of type [{field.type}]"
+            reason="Can only use prefix, wildcard and regexp queries on keyword and text fields - "
+            f"not on [{path}] which is of type [{field.type}]"
         )
     if given.get("case_insensitive"):
         pattern = _any_case(pattern)
