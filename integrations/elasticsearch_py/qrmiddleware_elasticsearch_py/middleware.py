@@ -1,9 +1,10 @@
 """Serves a client's requests as the proxy does, in the client's own process."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import structlog
 
@@ -107,7 +108,16 @@ def _log() -> structlog.stdlib.BoundLogger:
     """Return a log that goes where the application's own goes."""
     log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
         logging.getLogger("qrmiddleware"),
-        processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+        processors=[_as_message],
         wrapper_class=structlog.stdlib.BoundLogger,
     )
     return log
+
+
+def _as_message(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> tuple[tuple[str], dict[str, Any]]:
+    """Turn a structured event into what ``logging`` takes."""
+    error = {"exc_info": event.pop("exc_info")} if "exc_info" in event else {}
+    shown = [f"{name}={value!r}" for name, value in event.items() if name != "event"]
+    return (" ".join([event["event"], *shown]),), error

@@ -16,9 +16,11 @@ from elastic_transport import (
     HttpHeaders,
     NodePool,
     TransportApiResponse,
+    TransportError,
 )
 from elastic_transport.client_utils import DEFAULT, DefaultType
 
+from qrmiddleware.errors import UpstreamError
 from qrmiddleware.runner.waiting import finish
 from qrmiddleware.upstream.embedded.upstream import EmbeddedReply
 from qrmiddleware.upstream.exchange import UpstreamRequest
@@ -43,16 +45,23 @@ class NodeUpstream:
         """The client opens its nodes."""
 
     async def send(self, request: UpstreamRequest) -> EmbeddedReply:
-        """Make one trip; raises what the node raises, for the client to retry."""
+        """Make one trip.
+
+        Raises:
+            UpstreamError: If the node did not answer; its cause is what the node raised.
+        """
         body = request.body
         if body is not None and not isinstance(body, bytes):
             body = b"".join([chunk async for chunk in body])
         headers = {name: value.encode("latin-1").decode() for name, value in request.headers}
-        response: Any = self._node.perform_request(
-            request.method, request.target, body, HttpHeaders(headers), self._request_timeout
-        )
-        if isinstance(response, Awaitable):
-            response = await response
+        try:
+            response: Any = self._node.perform_request(
+                request.method, request.target, body, HttpHeaders(headers), self._request_timeout
+            )
+            if isinstance(response, Awaitable):
+                response = await response
+        except TransportError as error:
+            raise UpstreamError(str(error)) from error
         meta: ApiResponseMeta = response.meta
         self.http_version = meta.http_version
         uncompressed = [
@@ -88,11 +97,19 @@ class PipelinedNode:
         headers: HttpHeaders | None,
         request_timeout: Timeout,
     ) -> TransportApiResponse:
-        """Answer one request; never waits for an event loop if the node does not."""
+        """Answer one request; never waits for an event loop if the node does not.
+
+        Raises:
+            TransportError: If the node did not answer; the client will try another.
+            PluginError: If a plugin failed whose failure must not be ignored.
+        """
         began = perf_counter()
         upstream = NodeUpstream(self.plain, request_timeout)
         given = list((headers or {}).items())
-        reply = await self._middleware.serve(upstream, method, target, given, body or b"")
+        try:
+            reply = await self._middleware.serve(upstream, method, target, given, body or b"")
+        except UpstreamError as error:
+            raise error.__cause__ or error from None
         meta = ApiResponseMeta(
             status=reply.status,
             http_version=upstream.http_version,

@@ -212,8 +212,20 @@ def test_a_plugin_that_must_not_fail_raises(plain):
 
     with pytest.raises(PluginError, match="the model is gone"):
         client.search(index="shop", query=LAPTOP)
-    with pytest.raises(PluginError, match="the model is gone"):
-        client.msearch(searches=[{"index": "shop"}, {"query": LAPTOP}] * 3)
+
+
+def test_a_plugin_that_must_not_fail_fails_its_item_of_an_msearch(plain):
+    client = with_pipeline(
+        plain, settings(rewriters=[{"plugin": "broken", "ignore_failure": False}])
+    )
+    untouched = {"query": LAPTOP, "ext": {"qrm": {"pipeline": "_none"}}}
+    searches = [{"index": "shop"}, {"query": LAPTOP}, {"index": "shop"}, untouched]
+
+    failed, found = client.msearch(searches=searches)["responses"]
+
+    assert failed["status"] == 500
+    assert "the model is gone" in failed["error"]["reason"]
+    assert ids(found) == ["1", "3"]
 
 
 def test_closing_lets_the_plugins_go_once(plain, plugins):
@@ -271,10 +283,9 @@ def test_another_node_is_tried_when_one_is_dead(plain, node):
     nodes = [NodeConfig("http", host, 9200) for host in ("dead", "alive")]
     pair = Elasticsearch(nodes, node_class=type(node), randomize_nodes_in_pool=False)
     with with_pipeline(pair, settings()) as client:
-        client.index(index="shop", id="1", document={"title": "notebook"}, refresh=True)
-        replies = [client.search(index="shop", query=LAPTOP) for _ in range(3)]
-
         dead, alive = pair.transport.node_pool.all()
+        alive.perform_request("PUT", "/shop/_doc/1", b'{"title":"notebook"}')
+        replies = [client.search(index="shop", query=LAPTOP) for _ in range(3)]
 
     assert [ids(reply) for reply in replies] == [["1"]] * 3
     assert len(dead.requests) == 1
