@@ -45,7 +45,7 @@ class InvertedIndex:
         self.slots: dict[str, str] = {}
         self._free: dict[str, list[str]] = {}
         builder = tantivy.SchemaBuilder()
-        builder.add_unsigned_field(SEQ, indexed=True, fast=True)
+        builder.add_integer_field(SEQ, indexed=True, fast=True)
         for name in (DOC_ID, FIELD_NAMES):
             builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
         kinds = Counter(_kind(field) for field in mapping.fields.values())
