@@ -24,6 +24,9 @@ _OF_THE_UNION: Final = ("aggs", "aggregations", "suggest", "profile")
 FUSED: Final = frozenset({"rrf", "linear", "quota"})
 """Policies that fetch several rankings, each from its first hit."""
 
+MAX_RESULT_WINDOW: Final = 10_000
+"""Hits that an index gives at most, unless its settings say otherwise."""
+
 _ONLY_HITS: Final = {"track_total_hits": False}
 
 
@@ -111,7 +114,9 @@ def prepare(
     reranks = options.judges and not request.keeps_order and (drop or request.offset < window)
     start, depth = request.offset, request.size
     if reranks:
-        start, depth = 0, max(window, request.offset + request.size + (window if drop else 0))
+        end = request.offset + request.size
+        depth = min(end + (window if drop else 0), max(end, MAX_RESULT_WINDOW))
+        start, depth = 0, max(window, depth)
     if policy in FUSED:
         start, depth = 0, max(depth, request.offset + request.size)
     return Plan(
@@ -162,12 +167,13 @@ def second_searches(plan: Plan, found: int, fetched: int) -> tuple[bytes, ...]:
     """
     if plan.policy != "append" or found >= plan.options.merge.min_hits:
         return ()
-    return (
-        _hits_only(
-            plan, _supplement(plan), plan.depth - fetched, offset=max(0, plan.start - found)
-        ),
-        union_search(plan, 0),
+    more = _hits_only(
+        plan, _supplement(plan), plan.depth - fetched, offset=max(0, plan.start - found)
     )
+    bodies = (more, union_search(plan, 0))
+    if found and not fetched:  # the last hit before the page: no score behind it is higher
+        return (_hits_only(plan, _own(plan), 1, offset=found - 1), *bodies)
+    return bodies
 
 
 def union_search(plan: Plan, size: int) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from math import inf
 
 from qrmiddleware.dsl.reply import ReplyHit, SearchReply
 from qrmiddleware.pipeline import fusion
@@ -33,8 +34,7 @@ def fetched_ranking(
             own = tuple(replace(hit, wordings=(0,)) for hit in first[0].hits)
             return fusion.quota(own, first[1].hits, places=merge.places, per=merge.per)
         case "append" if second:
-            own = tuple(replace(hit, wordings=(0,)) for hit in first[0].hits)
-            return (*own, *second[0].hits)
+            return _appended(first[0].hits, [reply.hits for reply in second[:-1]])
         case _:
             return first[0].hits
 
@@ -99,6 +99,20 @@ def window_scores(before: Sequence[ReplyHit], window: int) -> tuple[float, ...]:
     """
     scores = [hit.score for hit in before]
     return falling([*sorted(scores[:window], reverse=True), *scores[window:]])
+
+
+def _appended(page: Sequence[ReplyHit], more: Sequence[Sequence[ReplyHit]]) -> tuple[ReplyHit, ...]:
+    """Put what only rewrites found behind the user's own hits, and score it no higher.
+
+    Args:
+        page: The user's own hits from the page's start on.
+        more: The last of them, if it stands before the page; and what rewrites found.
+    """
+    *before, found = more
+    own = tuple(replace(hit, wordings=(0,)) for hit in page)
+    above = [hit.score for hits in (*before, own) for hit in hits]
+    ceiling = min(above, default=inf)
+    return (*own, *(replace(hit, score=min(hit.score, ceiling)) for hit in found))
 
 
 def _with_tail(window: Sequence[ReplyHit], union: Sequence[ReplyHit]) -> tuple[ReplyHit, ...]:

@@ -3,9 +3,9 @@
 The proxy, the in-process clients and the evaluation drive the same generator.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from qrmiddleware.dsl.raw import Json, read_object
 from qrmiddleware.dsl.reply import (
@@ -47,6 +47,8 @@ from qrmiddleware.pipeline.steps import (
     Step,
     Trip,
 )
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +181,12 @@ def finish(
     """
     first = plan.request.offset - plan.start
     page = judged.hits[first : first + plan.request.size]
-    scores: tuple[float | None, ...] = (None,) * len(page)
-    max_score = None
+    ladder: tuple[float | None, ...] = (None,) * len(fetched)
     if judged.hits != fetched:
-        scores = window_scores(fetched, plan.options.rank_window_size)[first:][: len(page)]
-    elif plan.fuses and fetched:
-        shown = falling([hit.score for hit in fetched])
-        scores, max_score = shown[first:][: len(page)], shown[0]
+        ladder = window_scores(fetched, plan.options.rank_window_size)
+    elif plan.fuses:
+        ladder = falling([hit.score for hit in fetched])
+    begins = plan.fuses and plan.start == 0
     wanted = client_field_patterns(plan.request) if plan.extra_fields else ()
     return Answer(
         plan,
@@ -195,8 +196,8 @@ def finish(
         tuple(without_fields(hit, plan.extra_fields, wanted) for hit in page)
         if plan.extra_fields
         else page,
-        scores,
-        max_score,
+        ladder[first : first + len(page)],
+        max_score=ladder[0] if begins and ladder else None,
     )
 
 
@@ -207,20 +208,15 @@ def _replies(bodies: Sequence[bytes]) -> tuple[SearchReply, ...]:
 def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]:
     """Filter and rerank the window; what stands behind it stays."""
     window = tuple(hits[: plan.options.rank_window_size])
-    seen = {hit.key: _seen(plan, hit) for hit in window}
+    seen = tuple(_seen(plan, hit) for hit in window)
     flags: Flags = {}
     if plan.options.filters and window:
-        flags = yield AskFilters(plan.request.query, tuple(seen.values()))
+        flags = yield AskFilters(plan.request.query, seen)
     verdicts = _verdicts(plan.options, flags, len(window))
-    kept, demoted = (
-        tuple(hit for hit, verdict in zip(window, verdicts, strict=True) if verdict == wanted)
-        for wanted in ("keep", "demote")
-    )
+    kept, demoted = (tuple(_of(window, verdicts, wanted)) for wanted in ("keep", "demote"))
     totals: tuple[float, ...] = ()
     if plan.options.reward_weights and kept:
-        rewards: Rewards = yield AskRewards(
-            plan.request.query, tuple(seen[hit.key] for hit in kept)
-        )
+        rewards: Rewards = yield AskRewards(plan.request.query, tuple(_of(seen, verdicts, "keep")))
         if rewards:
             totals = combined_rewards(
                 rewards,
@@ -235,6 +231,10 @@ def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]
         demoted=frozenset(hit.key for hit in demoted),
         dropped=verdicts.count("drop"),
     )
+
+
+def _of(hits: Iterable[_T], verdicts: Iterable[str], wanted: str) -> Iterator[_T]:
+    return (hit for hit, verdict in zip(hits, verdicts, strict=True) if verdict == wanted)
 
 
 def _verdicts(options: Options, flags: Flags, count: int) -> list[str]:
