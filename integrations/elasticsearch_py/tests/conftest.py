@@ -1,6 +1,9 @@
 """A small shop in the embedded engine, and plugins that are installed for the tests."""
 
+import importlib
+import sys
 import textwrap
+from functools import partial
 
 import pytest
 from elastic_transport import ConnectionError as NoConnectionError
@@ -55,6 +58,10 @@ class Broken:
     @hookimpl
     def qrm_rewrite(self, query):
         raise RuntimeError("the model is gone")
+
+    @hookimpl
+    def qrm_shutdown(self):
+        raise RuntimeError("the file is gone")
 """
 PRODUCTS = {
     "1": {"title": "acme laptop", "brand": "acme", "price": 900},
@@ -87,7 +94,7 @@ def operations():
 
 @pytest.fixture(autouse=True)
 def plugins(tmp_path, monkeypatch):
-    """Install ``synonyms``, ``cheapest`` and ``broken``; returns their module."""
+    """Install ``synonyms``, ``cheapest`` and ``broken``; returns what imports their module."""
     (tmp_path / "in_process_plugins.py").write_text(PLUGINS)
     folder = tmp_path / "in_process_plugins-1.dist-info"
     folder.mkdir()
@@ -103,8 +110,8 @@ def plugins(tmp_path, monkeypatch):
         )
     )
     monkeypatch.syspath_prepend(tmp_path)
-    yield lambda: __import__("in_process_plugins")
-    __import__("sys").modules.pop("in_process_plugins", None)
+    yield partial(importlib.import_module, "in_process_plugins")
+    sys.modules.pop("in_process_plugins", None)
 
 
 @pytest.fixture

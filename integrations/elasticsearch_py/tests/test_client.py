@@ -239,6 +239,24 @@ def test_closing_lets_the_plugins_go_once(plain, plugins):
     assert len(down) == 1
 
 
+def test_a_plugin_that_fails_to_go_does_not_keep_the_client_open(plain, caplog):
+    with with_pipeline(plain, settings(rewriters=[{"plugin": "broken"}])):
+        pass
+
+    assert "the file is gone" in caplog.text
+
+
+def test_a_search_too_large_to_be_read_passes(plain):
+    limits = {"limits": {"max_body_bytes": 1_024}}
+    client = with_pipeline(plain, {**settings(), **limits})
+    filler = [{"match": {"title": f"word{number}"}} for number in range(100)]
+
+    reply = client.search(index="shop", query={"bool": {"must": LAPTOP, "should": filler}})
+
+    assert ids(reply) == ["1", "3"]
+    assert reply.meta.headers["x-qrm-degraded"] == "pipeline=body_too_large"
+
+
 def test_settings_come_from_a_file_too(plain, tmp_path):
     (tmp_path / "rules.txt").write_text("laptop =>\n  SYNONYM: notebook\n")
     file = tmp_path / "qrmiddleware.yaml"
