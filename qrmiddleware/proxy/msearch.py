@@ -135,8 +135,11 @@ class Batch:
         for task in self.tasks:
             task.note_trip(perf_counter() - began)
         tree, replies = read_replies(reply)
+        if len(replies) != sum(map(len, sent)):
+            problem = f"{len(replies)} replies to {sum(map(len, sent))} searches"
+            raise NotJsonError(problem)
         ahead = iter(replies)
-        answers = [[next(ahead, raw({})) for _ in items] for items in sent]
+        answers = [[next(ahead) for _ in items] for items in sent]
         pairs = zip(self.tasks, answers, strict=True)
         await self.exchange.together(task.take(answer) for task, answer in pairs)
         return tree

@@ -48,6 +48,8 @@ def route_of(method: str, path: str) -> Route:
     first, *rest = path.strip("/").split("/")
     if kind := _ENDPOINTS.get((first, *rest)):
         return Route(kind)
+    if first.startswith("_") and first != "_all":
+        return OTHER  # the name of an API, as no index begins with an underscore
     if kind := _ENDPOINTS.get(tuple(rest)):
         return Route(kind, unquote(first))
     return OTHER

@@ -116,8 +116,21 @@ class Engine:
     asked: list[Asked] = field(default_factory=list)
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     got_one: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def serve(self, reader, writer) -> None:
+    async def close(self) -> None:
+        """Wait until all connections are gone, which the proxy has let go of."""
+        await asyncio.wait_for(asyncio.gather(*self.connections), 2)
+
+    async def accept(self, reader, writer) -> None:
+        self.connections.append(asyncio.current_task())
+        try:
+            await self._serve(reader, writer)
+        finally:
+            self.hung_up.set()
+            writer.close()
+
+    async def _serve(self, reader, writer) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 line, fields = await read_head(reader)
@@ -138,8 +151,6 @@ class Engine:
                 await writer.drain()
                 if b"connection: close" in reply:
                     break
-        self.hung_up.set()
-        writer.close()
 
     async def _answer(self, asked: Asked) -> bytes:
         answer = self.answer(asked) if callable(self.answer) else self.answer
@@ -229,8 +240,9 @@ async def proxied(install) -> AsyncIterator[Start]:
         async def start(answer=None, *, plugins=None, **config) -> Proxied:
             install(synonyms=Synonyms, **(plugins or {}))
             engine = Engine() if answer is None else Engine(answer)
-            server = await asyncio.start_server(engine.serve, "127.0.0.1", 0)
+            server = await asyncio.start_server(engine.accept, "127.0.0.1", 0)
             stack.callback(server.close)
+            stack.push_async_callback(engine.close)
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             upstream = {"urls": [url], "timeout_ms": 2000, **config.pop("upstream", {})}
             flags = {"upstream": upstream, "log": {"level": "error"}, **config}
@@ -257,7 +269,6 @@ async def serving(service: Service) -> AsyncIterator[int]:
     try:
         yield port
     finally:
-        listener.close()
         for each in server.servers:
             each.close()
         for connection in list(server.server_state.connections):
