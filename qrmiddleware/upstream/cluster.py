@@ -1,17 +1,20 @@
 """A cluster over HTTP: chooses nodes, repeats reads, streams both ways."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import cast
 
-import aiohttp
 from elastic_transport import NodeConfig, NodePool
 from elastic_transport.client_utils import url_to_node_config
 
-from qrmiddleware.errors import ConfigError, UpstreamError
-from qrmiddleware.upstream.exchange import Headers, UpstreamReply, UpstreamRequest
-from qrmiddleware.upstream.fields import end_to_end, from_wire
-from qrmiddleware.upstream.nodes import ClusterNode, NodeFailureError, SilentError, UnreachedError
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.upstream.exchange import UpstreamReply, UpstreamRequest
+from qrmiddleware.upstream.nodes import (
+    ClusterNode,
+    NodeFailureError,
+    Patience,
+    SilentError,
+    UnreachedError,
+)
 from qrmiddleware.upstream.retry import may_repeat
 from qrmiddleware.upstream.tls import TlsOptions, tls_context
 
@@ -53,10 +56,8 @@ class ClusterUpstream:
 
     def __init__(self, options: ClusterOptions) -> None:
         self._max_retries = options.max_retries
-        self._patience = aiohttp.ClientTimeout(
-            connect=options.timeout_ms / 1000,
-            sock_connect=options.connect_timeout_ms / 1000,
-            sock_read=options.timeout_ms / 1000,
+        self._patience = Patience(
+            connect_s=options.connect_timeout_ms / 1000, silence_s=options.timeout_ms / 1000
         )
         self._pool = NodePool(
             _node_configs(options),
@@ -82,7 +83,7 @@ class ClusterUpstream:
         while True:
             node = cast("ClusterNode", self._pool.get())
             try:
-                response = await node.ask(request, self._patience)
+                reply = await node.ask(request, self._patience)
             except NodeFailureError as failure:
                 self._pool.mark_dead(node)
                 if retries_left == 0 or not _may_follow(failure, request):
@@ -90,58 +91,12 @@ class ClusterUpstream:
                 retries_left -= 1
             else:
                 self._pool.mark_live(node)
-                return ClusterReply(response, node.url)
+                return reply
 
     async def close(self) -> None:
         """Close all connections; what is still under way breaks off."""
         for node in self._pool.all():
             await cast("ClusterNode", node).close()
-
-
-class ClusterReply:
-    """A node's reply, as it comes in."""
-
-    def __init__(self, response: aiohttp.ClientResponse, node: str) -> None:
-        self._response = response
-        self._node = node
-        self._headers = end_to_end(
-            [(from_wire(name).lower(), from_wire(value)) for name, value in response.raw_headers]
-        )
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._response.status
-
-    @property
-    def headers(self) -> Headers:
-        """Without hop-by-hop fields."""
-        return self._headers
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives; raises ``UpstreamError`` if it breaks off."""
-        try:
-            while chunk := await self._response.content.readany():
-                yield chunk
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from error
-
-    async def read(self) -> bytes:
-        """Return the whole body; raises ``UpstreamError`` if it breaks off."""
-        try:
-            return await self._response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._broken(error) from error
-
-    async def close(self) -> None:
-        """Close the connection if the reply has not been read to its end."""
-        self._response.close()
-
-    def _broken(self, error: Exception) -> UpstreamError:
-        self._response.close()
-        if isinstance(error, TimeoutError):
-            return UpstreamError(f"{self._node}: the reply stopped half-way", status=504)
-        return UpstreamError(f"{self._node}: the reply broke off ({error})", status=502)
 
 
 def _may_follow(failure: NodeFailureError, request: UpstreamRequest) -> bool:

@@ -43,14 +43,9 @@ def from_wire(text: bytes) -> str:
     return text.decode("latin-1")
 
 
-def as_utf8(text: str) -> str:
-    """Respell text that was decoded byte for byte, for a writer that encodes UTF-8.
-
-    Bytes that are not UTF-8 cannot be kept by such a writer; their characters are.
-    """
-    if text.isascii():
-        return text
+def to_wire(text: str) -> bytes:
+    """Encode what ``from_wire`` has decoded; other text is spelt in UTF-8."""
     try:
-        return text.encode("latin-1").decode()
-    except UnicodeError:
-        return text
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

@@ -1,20 +1,25 @@
-"""One node of a cluster: elastic-transport's aiohttp node, streaming and adding nothing."""
+"""One node of a cluster, in elastic-transport's pool, asked over kept connections."""
 
+import asyncio
+import hashlib
 import ssl
-import sys
-from collections.abc import AsyncIterable, AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterable
+from dataclasses import dataclass
 
-import aiohttp
-from elastic_transport import AiohttpHttpNode, NodeConfig
-from yarl import URL
+from elastic_transport import BaseAsyncNode, NodeConfig
 
-from qrmiddleware.errors import UpstreamError
+from qrmiddleware.errors import RequestError, UpstreamError
+from qrmiddleware.upstream.connection import Connection, ConnectionBrokenError
 from qrmiddleware.upstream.exchange import Headers, UpstreamRequest
-from qrmiddleware.upstream.fields import as_utf8, end_to_end
+from qrmiddleware.upstream.fields import end_to_end
+from qrmiddleware.upstream.reply import NodeReply
+from qrmiddleware.upstream.wire import WireError, chunk_frame, request_head
 
-_NOT_ADDED = ("accept", "accept-encoding", "content-type", "user-agent")
-_LARGEST_FIELD_BYTES = 256 * 1024  # an engine's replies carry a Warning for every deprecation
-_MOST_FIELDS = 4096
+_KEPT_S = 15.0  # less than load balancers keep an idle connection
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_COMPUTED = ("content-length", "expect", "host")
+_WITH_BODIES = ("POST", "PUT", "PATCH")
 
 
 class NodeFailureError(UpstreamError):
@@ -42,7 +47,20 @@ class SilentError(NodeFailureError):
         super().__init__(f"{node}: {problem}", status=504)
 
 
-class ClusterNode(AiohttpHttpNode):
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a node.
+
+    Attributes:
+        connect_s: For connecting, TLS included.
+        silence_s: For anything it should say, and for a free connection.
+    """
+
+    connect_s: float
+    silence_s: float
+
+
+class ClusterNode(BaseAsyncNode):
     """A node that is asked with the client's own bytes, and answers with the engine's.
 
     Attributes:
@@ -52,124 +70,185 @@ class ClusterNode(AiohttpHttpNode):
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
         self.url = self.base_url
-        self._origin = URL(self.url).origin()
+        self._host_field = _host_field(config)
         self._authorization = config.headers.get("authorization")
+        self._free = asyncio.Semaphore(config.connections_per_node)
+        self._kept: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
 
-    async def ask(
-        self, request: UpstreamRequest, patience: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def ask(self, request: UpstreamRequest, patience: Patience) -> NodeReply:
         """Send a request and wait for the reply's status and headers.
-
-        Args:
-            request: What is asked.
-            patience: For connecting, and for every silence of the node.
 
         Raises:
             NodeFailureError: If the node did not answer.
+            RequestError: If the request cannot be written as HTTP.
             Exception: What a streamed body raised, unchanged.
         """
-        upload = None if isinstance(request.body, bytes | None) else _Upload(request.body)
+        head = self._head(request)
+        connection = await self._connection(patience)
+        reply = self._send(connection, head, request, patience)
         try:
-            return await self._opened_session().request(
-                request.method,
-                self._origin.with_path(self.path_prefix + as_utf8(request.target), encoded=True),
-                data=request.body if upload is None else upload.chunks(),
-                headers=self._fields(request.headers, streamed=upload is not None),
-                allow_redirects=False,
-                timeout=patience,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            if upload is not None and upload.problem is not None:
-                raise upload.problem from None
-            raise _as_failure(error, self.url, patience) from error
+            await reply.begin()
+        except TimeoutError as error:
+            problem = f"no reply within {patience.silence_s:g} s"
+            raise SilentError(self.url, problem) from error
+        except ConnectionBrokenError as error:
+            raise BrokenOffError(self.url, f"no reply ({error})") from error
+        finally:
+            if not reply.status:
+                reply.abandon()
+        return reply
 
-    def _fields(self, headers: Headers, *, streamed: bool) -> list[tuple[str, str]]:
-        computed = ("expect", "host") if streamed else ("content-length", "expect", "host")
-        fields = [(name, as_utf8(value)) for name, value in end_to_end(headers, without=computed)]
+    async def close(self) -> None:  # type: ignore[override]  # as its base class does
+        """Close all connections; what is still under way breaks off."""
+        for connection in (*self._kept, *self._busy):
+            connection.abort()
+        self._kept.clear()
+
+    def _head(self, request: UpstreamRequest) -> bytes:
+        try:
+            return request_head(
+                request.method, self.path_prefix + request.target, self._fields(request)
+            )
+        except WireError as error:
+            raise RequestError(str(error)) from error
+
+    def _fields(self, request: UpstreamRequest) -> Headers:
+        fields = [("host", self._host_field), *end_to_end(request.headers, without=_COMPUTED)]
         if self._authorization and all(name != "authorization" for name, _ in fields):
             fields.append(("authorization", self._authorization))
+        if framing := _framing(request):
+            fields.append(framing)
         return fields
 
-    def _opened_session(self) -> aiohttp.ClientSession:
-        if self.session is None:
-            self._create_aiohttp_session()
-        assert self.session is not None  # noqa: S101 - for the type checker, as in the base class
-        return self.session
-
-    def _create_aiohttp_session(self) -> None:
-        self.session = aiohttp.ClientSession(
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(
-                limit=self._connections_per_node,
-                enable_cleanup_closed=sys.version_info < (3, 12, 7),
-                ssl=self._trust(),
-            ),
-            max_field_size=_LARGEST_FIELD_BYTES,
-            max_headers=_MOST_FIELDS,
-            max_line_size=_LARGEST_FIELD_BYTES,
-            middlewares=(_ask_once,),
-            skip_auto_headers=_NOT_ADDED,
+    def _send(
+        self, connection: Connection, head: bytes, request: UpstreamRequest, patience: Patience
+    ) -> NodeReply:
+        reader = connection.begin(bodiless=request.method == "HEAD")
+        upload = None
+        if request.body is None or isinstance(request.body, bytes):
+            connection.write(head + (request.body or b""))
+        else:
+            connection.write(head)
+            upload = asyncio.ensure_future(_upload(connection, request.body, _announced(request)))
+        return NodeReply(
+            connection,
+            reader,
+            node=self.url,
+            silence_s=patience.silence_s,
+            let_go=self._take_back,
+            upload=upload,
         )
 
-    def _trust(self) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
-        if self._ssl_assert_fingerprint:
-            digest = bytes.fromhex(self._ssl_assert_fingerprint.replace(":", ""))
-            return aiohttp.Fingerprint(digest)
-        return self._ssl_context or True
-
-
-class _Upload:
-    """A streamed request body whose own failure is not the node's."""
-
-    def __init__(self, body: AsyncIterable[bytes]) -> None:
-        self._body = body
-        self.problem: Exception | None = None
-
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def _connection(self, patience: Patience) -> Connection:
+        await self._turn(patience)
         try:
-            async for chunk in self._body:
-                yield chunk
-        except Exception as problem:
-            self.problem = problem
+            connection = self._still_kept() or await self._connect(patience)
+        except BaseException:
+            self._free.release()
             raise
+        self._busy.add(connection)
+        return connection
+
+    async def _turn(self, patience: Patience) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(patience.silence_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            problem = f"all {self.config.connections_per_node} connections are busy"
+            raise UnreachedError(self.url, problem) from error
+
+    def _still_kept(self) -> Connection | None:
+        oldest_s = asyncio.get_running_loop().time() - _KEPT_S
+        while self._kept and self._kept[0].used_at < oldest_s:
+            self._kept.popleft().abort()
+        while self._kept:
+            connection = self._kept.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    async def _connect(self, patience: Patience) -> Connection:
+        loop = asyncio.get_running_loop()
+        context = self.config.ssl_context
+        try:
+            async with asyncio.timeout(patience.connect_s):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(loop), self.host, self.port, ssl=context
+                )
+        except TimeoutError as error:
+            problem = f"no connection within {patience.connect_s:g} s"
+            raise UnreachedError(self.url, problem) from error
+        except ssl.SSLCertVerificationError as error:
+            problem = f"its certificate is not trusted ({error.verify_message})"
+            raise UnreachedError(self.url, problem) from error
+        except OSError as error:
+            problem = f"cannot connect ({error.strerror or error})"
+            raise UnreachedError(self.url, problem) from error
+        self._check_fingerprint(connection)
+        return connection
+
+    def _check_fingerprint(self, connection: Connection) -> None:
+        expected = self.config.ssl_assert_fingerprint
+        if expected is None:
+            return
+        found = hashlib.sha256(connection.peer_certificate()).hexdigest()
+        if found != expected.replace(":", "").lower():
+            connection.abort()
+            raise UnreachedError(self.url, f"its certificate's fingerprint is {found}")
+
+    def _take_back(self, connection: Connection, reusable: bool) -> None:
+        self._busy.discard(connection)
+        self._free.release()
+        if reusable and connection.usable:
+            connection.used_at = asyncio.get_running_loop().time()
+            self._kept.append(connection)
+        else:
+            connection.abort()
 
 
-async def _ask_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep aiohttp from repeating a PUT or DELETE by itself when a kept-alive connection ends."""
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise  # nothing was sent, and aiohttp does not repeat these
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(str(error)) from error
+async def _upload(
+    connection: Connection, body: AsyncIterable[bytes], left_bytes: int | None
+) -> None:
+    async for chunk in body:
+        if left_bytes is not None:
+            left_bytes -= len(chunk)
+            if left_bytes < 0:
+                break
+            connection.write(chunk)
+        elif chunk:
+            connection.write(chunk_frame(chunk))
+        await connection.drain()
+    if left_bytes is None:
+        connection.write(chunk_frame(b""))
+    elif left_bytes:
+        message = "the body is not as long as its content-length says"
+        raise RequestError(message)
 
 
-def _as_failure(error: Exception, node: str, patience: aiohttp.ClientTimeout) -> NodeFailureError:
-    match error:
-        case (
-            aiohttp.ConnectionTimeoutError()
-            | aiohttp.ClientConnectorError()
-            | aiohttp.ServerFingerprintMismatch()
-        ):
-            return UnreachedError(node, _why_unreached(error, patience))
-        case TimeoutError():
-            return SilentError(node, f"no reply within {patience.sock_read:g} s")
-        case aiohttp.ClientResponseError():
-            return BrokenOffError(node, f"its reply is not HTTP ({error.message})")
+def _framing(request: UpstreamRequest) -> tuple[str, str] | None:
+    """Return the field that says where the body ends, if the request has one."""
+    match request.body:
+        case bytes(body):
+            return "content-length", str(len(body))
+        case None:
+            return ("content-length", "0") if request.method in _WITH_BODIES else None
         case _:
-            return BrokenOffError(node, f"the connection ended before a reply ({error})")
+            length = _announced(request)
+            if length is None:
+                return "transfer-encoding", "chunked"
+            return "content-length", str(length)
 
 
-def _why_unreached(error: Exception, patience: aiohttp.ClientTimeout) -> str:
-    match error:
-        case aiohttp.ServerFingerprintMismatch():
-            return f"its certificate's fingerprint is {error.got.hex(':')}"
-        case aiohttp.ClientConnectorCertificateError():
-            return f"its certificate is not trusted ({error.certificate_error})"
-        case aiohttp.ClientConnectorError():
-            return f"cannot connect ({error.os_error.strerror or error.os_error})"
-        case _:
-            return f"no connection within {patience.sock_connect:g} s"
+def _announced(request: UpstreamRequest) -> int | None:
+    """Return the length that a streamed body is said to have."""
+    length = next((value for name, value in request.headers if name == "content-length"), "")
+    return int(length) if length.isdecimal() else None
+
+
+def _host_field(config: NodeConfig) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return host if _DEFAULT_PORTS.get(config.scheme) == config.port else f"{host}:{config.port}"

@@ -20,7 +20,7 @@ class TlsOptions:
             ``None``.
         client_key: PEM file.
         fingerprint: SHA-256 of the node's certificate, in hex with or without colons; checked
-            instead of everything above, and not together with ``client_cert``.
+            instead of its authority and host.
     """
 
     verify_certs: bool = True
@@ -35,14 +35,14 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
     """Make the context that every connection uses.
 
     Raises:
-        ConfigError: If a file is missing or is not what its option says, or if the options
-            contradict each other.
+        ConfigError: If a file is missing, or an option is not what its name says.
     """
     if options.fingerprint is not None:
-        _check_fingerprint(options)
+        _check_fingerprint(options.fingerprint)
     context = _trusting(options.ca_certs)
-    context.check_hostname = options.verify_certs and options.verify_hostname
-    context.verify_mode = ssl.CERT_REQUIRED if options.verify_certs else ssl.CERT_NONE
+    verify = options.verify_certs and options.fingerprint is None
+    context.check_hostname = verify and options.verify_hostname
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     if options.client_cert is not None:
         _show(options.client_cert, options.client_key, context)
     elif options.client_key is not None:
@@ -51,17 +51,13 @@ def tls_context(options: TlsOptions) -> ssl.SSLContext:
     return context
 
 
-def _check_fingerprint(options: TlsOptions) -> None:
-    digits = (options.fingerprint or "").replace(":", "")
+def _check_fingerprint(fingerprint: str) -> None:
     try:
-        size_bytes = len(bytes.fromhex(digits))
+        size_bytes = len(bytes.fromhex(fingerprint.replace(":", "")))
     except ValueError:
         size_bytes = 0
     if size_bytes != hashlib.sha256().digest_size:
-        msg = f"upstream.tls.fingerprint: {options.fingerprint!r} is not a SHA-256 in hex"
-        raise ConfigError(msg)
-    if options.client_cert is not None:
-        msg = "upstream.tls: fingerprint and client_cert cannot be combined; use ca_certs"
+        msg = f"upstream.tls.fingerprint: {fingerprint!r} is not a SHA-256 in hex"
         raise ConfigError(msg)
 
 

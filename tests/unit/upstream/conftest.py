@@ -22,15 +22,24 @@ class Engine:
         self.connections = 0
         self.hung_up = asyncio.Event()
         self._answer = answer or answer_with(OK)
+        self._serving = {}
 
     async def serve(self, reader, writer):
         self.connections += 1
+        self._serving[asyncio.current_task()] = writer
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 self.heads.append(await reader.readuntil(b"\r\n\r\n"))
                 await self._answer(self, reader, writer)
         self.hung_up.set()
         writer.close()
+
+    async def stop(self):
+        for writer in self._serving.values():
+            writer.transport.abort()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=1)
+        await asyncio.sleep(0)
 
     @property
     def head(self):
@@ -54,7 +63,7 @@ class Engine:
                 chunk = await reader.readexactly(min(left, 65536))
                 left -= len(chunk)
                 yield chunk
-        elif fields.get("Transfer-Encoding") == "chunked":
+        elif fields.get("transfer-encoding") == "chunked":
             while size := int(await reader.readuntil(b"\r\n"), 16):
                 yield await reader.readexactly(size)
                 await reader.readuntil(b"\r\n")
@@ -88,16 +97,20 @@ Start = Callable[..., Awaitable[str]]
 async def start_engine() -> AsyncIterator[Start]:
     """Start engines; the URL of each comes back."""
     servers = []
+    engines = []
 
     async def start(engine: Engine, *, tls=None, port: int = 0) -> str:
         server = await asyncio.start_server(engine.serve, "127.0.0.1", port, ssl=tls)
         servers.append(server)
+        engines.append(engine)
         scheme = "https" if tls else "http"
         return f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     yield start
     for server in servers:
         server.close()
+    for engine in engines:
+        await engine.stop()
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ async def test_a_streamed_body_of_known_length_keeps_it(connect, start_engine, e
     await upstream.ask("POST", "/_bulk", [("content-length", "3")], upload())
 
     assert ("content-length", "3") in engine.fields
-    assert "Transfer-Encoding" not in dict(engine.fields)
+    assert "transfer-encoding" not in dict(engine.fields)
     assert engine.bodies == [b"{}\n"]
 
 

@@ -36,7 +36,6 @@ def test_named_authorities_replace_the_systems(authority, tmp_path):
         (TlsOptions(client_key="key.pem"), "client_key"),
         (TlsOptions(fingerprint="ab:cd"), "fingerprint"),
         (TlsOptions(fingerprint="no hex"), "fingerprint"),
-        (TlsOptions(fingerprint="ab" * 32, client_cert="me.pem"), "fingerprint"),
     ],
 )
 def test_what_cannot_work_is_refused_by_its_key(options, key):
