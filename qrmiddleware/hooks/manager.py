@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
+import msgspec
 import pluggy
 
 from qrmiddleware.errors import ConfigError, PluginError
@@ -103,6 +104,8 @@ class Hooks:
         if answer is None:
             return None
         flags = _one_each(answer, hits, name, "qrm_filter")
+        if any(flag not in (True, False) for flag in flags):
+            raise PluginError(name, "qrm_filter", "a flag is neither true nor false")
         return tuple(bool(flag) for flag in flags)
 
     def reward(self, name: str, query: Query, hits: Sequence[Hit]) -> tuple[float, ...] | None:
@@ -113,7 +116,7 @@ class Hooks:
         rewards = _one_each(answer, hits, name, "qrm_reward")
         try:
             numbers = tuple(float(reward) for reward in rewards)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise PluginError(name, "qrm_reward", f"a reward is not a number: {error}") from error
         if not all(map(isfinite, numbers)):
             raise PluginError(name, "qrm_reward", "a reward is not a finite number")
@@ -137,9 +140,9 @@ class Hooks:
     def _ask(self, hook: str, name: str, **question: object) -> Any:  # noqa: ANN401 what a plugin returns is unknown until checked
         try:
             answers = self._callers[hook][name](**question)
-        except (PluginError, ConfigError):
-            raise
         except Exception as error:
+            if isinstance(error, ConfigError) and hook == "qrm_startup":
+                raise
             raise PluginError(name, hook, f"raised {error!r}") from error
         return answers[0] if answers else None
 
@@ -148,7 +151,7 @@ def _sequence(answer: object, name: str, hook: str) -> Sequence[Any]:
     if isinstance(answer, str | bytes) or not isinstance(answer, Sequence):
         try:
             return list(answer.tolist())  # type: ignore[attr-defined]  # numpy arrays and tensors
-        except AttributeError:
+        except (AttributeError, TypeError):
             problem = f"returned {type(answer).__name__}, not a sequence"
             raise PluginError(name, hook, problem) from None
     return answer
@@ -164,15 +167,42 @@ def _one_each(answer: object, hits: Sequence[Hit], name: str, hook: str) -> Sequ
 def _problem_of(proposal: object) -> str:
     """Say what a proposal breaks of its contract; empty if nothing."""
     match proposal:
-        case Rewrite(text=str(text), weight=float() | int() as weight):
-            problem = "" if text.strip() else "a rewrite has no text"
-            if not 0 < weight <= 1:
-                problem = f"the weight of a rewrite is {weight!r}, not above 0 and up to 1"
-        case Boost(text=text, clause=clause) | Restriction(text=text, clause=clause):
-            one = bool(text) != (clause is not None)
-            problem = "" if one else "a boost or restriction needs a text or a clause, one of them"
-            if isinstance(proposal, Boost) and not (proposal.weight and isfinite(proposal.weight)):
-                problem = f"the weight of a boost is {proposal.weight!r}"
+        case Rewrite():
+            problem = _problem_of_rewrite(proposal)
+        case Boost() | Restriction():
+            problem = _problem_of_wish(proposal)
         case _:
-            problem = f"proposed {proposal!r:.80}, which is no rewrite, boost or restriction"
-    return problem
+            return f"proposed {proposal!r:.80}, which is no rewrite, boost or restriction"
+    if problem:
+        return problem
+    try:
+        msgspec.json.encode(proposal)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return f"proposed {proposal!r:.80}, which cannot be sent as JSON: {error}"
+    return ""
+
+
+def _problem_of_rewrite(rewrite: Rewrite) -> str:
+    if not (_is_text(rewrite.text) and rewrite.text.strip()):
+        return "a rewrite has no text"
+    if not (_is_number(rewrite.weight) and 0 < rewrite.weight <= 1):
+        return f"the weight of a rewrite is {rewrite.weight!r}, not above 0 and up to 1"
+    return ""
+
+
+def _problem_of_wish(wish: Boost | Restriction) -> str:
+    if not _is_text(wish.text) or bool(wish.text) == (wish.clause is not None):
+        return "a boost or restriction needs a text or a clause, one of them"
+    if not (wish.clause is None or isinstance(wish.clause, Mapping)):
+        return f"the clause of a boost or restriction is {wish.clause!r:.80}, not an object"
+    if isinstance(wish, Boost) and not (_is_number(wish.weight) and wish.weight):
+        return f"the weight of a boost is {wish.weight!r}"
+    return ""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and isfinite(value)
