@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from qrmiddleware.config.settings import Settings, anchored
+from qrmiddleware.config.settings import PipelineSettings, Settings, anchored
 from qrmiddleware.errors import ConfigError
 
 ENV_PREFIX: Final = "QRMIDDLEWARE_"
@@ -64,7 +64,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
     except OSError as error:
         problem = f"{path}: {error.strerror}"
         raise ConfigError(problem) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as a date on the 31st of June
         problem = f"{path}: not YAML: {error}"
         raise ConfigError(problem) from error
     if tree is None:
@@ -91,13 +91,17 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[Location
     for name, text in sorted(environment.items()):
         if name.startswith(ENV_PREFIX) and name != f"{ENV_PREFIX}CONFIG":
             location = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
-            try:
-                value = yaml.safe_load(text)
-            except yaml.YAMLError as error:
-                problem = f"environment {name}: not YAML: {error}"
-                raise ConfigError(problem) from error
             secret = location[-1] in ("password", "api_key", "username")
-            yield location, text if secret else value, f"environment {name}"
+            yield location, text if secret else _yaml(name, text), f"environment {name}"
+
+
+def _yaml(name: str, text: str) -> object:
+    try:
+        value: object = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        problem = f"environment {name}: not YAML: {error}"
+        raise ConfigError(problem) from error
+    return value
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[Location, Any, str]]:
@@ -139,11 +143,13 @@ def _describe(
 def _known_keys(location: Sequence[str | int]) -> str:
     """Name the keys that the section of an unknown one knows."""
     model: Any = Settings
-    for step in location[:-1]:
+    steps = iter(location[:-1])
+    for step in steps:
         fields = getattr(model, "model_fields", {})
-        if step in fields:
-            annotation = fields[step].annotation
-            arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
-            model = arguments[-1] if step == "pipelines" else annotation
+        if model is Settings and step == "pipelines":
+            model = PipelineSettings
+            next(steps, None)  # its name
+        elif step in fields:
+            model = fields[step].annotation
     known = sorted(getattr(model, "model_fields", {}))
     return f"known are: {', '.join(known)}"

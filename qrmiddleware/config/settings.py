@@ -13,7 +13,11 @@ class Section(BaseModel):
     """A part of the file; an unknown key is an error."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it may hold a password
     )
 
 
