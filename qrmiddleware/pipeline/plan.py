@@ -151,8 +151,8 @@ def first_searches(plan: Plan) -> tuple[bytes, ...]:
                 union_search(plan, 0),
             )
         case "append":
-            counted = {"track_total_hits": _countable(plan)}
-            return (_render(plan, _own(plan), offset=plan.start, size=plan.depth, extra=counted),)
+            own = _own(plan)
+            return (_render(plan, own, offset=plan.start, size=plan.depth, extra=_counted(plan)),)
         case _:
             return (_in_query_search(plan),)
 
@@ -260,13 +260,12 @@ def _render(
     )
 
 
-def _countable(plan: Plan) -> Json:
-    """Return a ``track_total_hits`` that counts at least to ``min_hits``."""
-    tree = plan.request.tree
-    asked = read_value(tree["track_total_hits"]) if "track_total_hits" in tree else 10_000
-    if isinstance(asked, bool):
-        return asked or plan.options.merge.min_hits
-    return max(int(asked), plan.options.merge.min_hits)
+def _counted(plan: Plan) -> dict[str, Json]:
+    """Have hits counted to ``min_hits`` where the client asked for less."""
+    tree, enough = plan.request.tree, plan.options.merge.min_hits
+    asked = read_value(tree["track_total_hits"]) if "track_total_hits" in tree else True
+    less = asked is False or (asked is not True and int(asked) < enough)
+    return {"track_total_hits": enough} if less else {}
 
 
 def _policy(request: SearchRequest, options: Options, *, several: bool) -> tuple[str, str]:

@@ -157,26 +157,6 @@ async def drive(
     return state.value
 
 
-def drive_blocking(
-    steps: Generator[Step, Any, _T], run: Run, travel: Callable[[Trip], Sequence[bytes]]
-) -> _T:
-    """Do as ``drive`` does, where there is no event loop."""
-    answer: object = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration as end:
-            result: _T = end.value
-            return result
-        if isinstance(step, Trip):
-            run.bodies += step.bodies
-            began = perf_counter()
-            answer = travel(step)
-            run.note_time(step.name, perf_counter() - began)
-        else:
-            answer = run.ask_blocking(step)
-
-
 def applied(answer: Answer) -> tuple[str, ...]:
     """Return what was done to a search: ``rewrite``, ``filter``, ``rerank``."""
     judged = answer.judged
