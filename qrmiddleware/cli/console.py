@@ -31,11 +31,16 @@ UpstreamOption: TypeAlias = Annotated[
 
 def fail(message: str) -> None:
     """Print what is wrong."""
-    err.print(f"[bold red]error:[/] {escape(message)}")
+    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
 
 
 def settings_for(config: Path | None, **flags: Any) -> Settings:  # noqa: ANN401 any setting's type
-    """Load the configuration; flags use ``__`` for the dots of their keys."""
+    """Load the configuration; flags use ``__`` for the dots of their keys.
+
+    A cluster that a flag names takes the place of a file's embedded engine.
+    """
+    if flags.get("upstream__urls") and flags.get("upstream__embedded") is None:
+        flags["upstream__embedded"] = False
     default = Path("qrmiddleware.yaml")
     path = config or (default if default.is_file() else None)
     return load_settings(path, flags={key.replace("__", "."): v for key, v in flags.items()})

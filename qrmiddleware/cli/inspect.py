@@ -9,9 +9,10 @@ import typer
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from qrmiddleware.cli.asking import ask_search, proposals_for
-from qrmiddleware.cli.console import ConfigOption, UpstreamOption, out, settings_for
+from qrmiddleware.cli.console import ConfigOption, UpstreamOption, fail, out, settings_for
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.hooks.manager import HOOKS
 from qrmiddleware.runner.plugins import installed_plugins, load_plugin
@@ -43,7 +44,7 @@ def plugins(
             "option", "type", "default", "what it does", title=title, title_justify="left"
         )
         for option in plugin["options"]:
-            table.add_row(option["name"], option["type"], option["default"], option["help"])
+            _add_row(table, *(option[key] for key in ("name", "type", "default", "help")))
         out.print(plugin["problem"] or table)
         out.print(plugin["summary"], style="dim")
         out.print()
@@ -72,12 +73,20 @@ def _described(name: str) -> dict[str, Any]:
             {
                 "name": key,
                 "type": _type_of(properties.get(field.alias or key, {})),
-                "default": "required" if field.is_required() else str(field.default),
+                "default": "required"
+                if field.is_required()
+                else _default_of(properties.get(field.alias or key, {})),
                 "help": " ".join((field.description or "").split()),
             }
             for key, field in plugin.Settings.model_fields.items()
         ],
     }
+
+
+def _default_of(schema: dict[str, Any]) -> str:
+    """Write an option's default as it would stand in the configuration."""
+    default = schema.get("default")
+    return "" if default is None else json.dumps(default, ensure_ascii=False)
 
 
 def _type_of(schema: dict[str, Any]) -> str:
@@ -145,7 +154,7 @@ def explain(
         return
     section = reply.get("ext", {}).get("qrm")
     if section is None:
-        out.print_json(json.dumps(reply))
+        fail(_why_not(reply))
         raise typer.Exit(1)
     out.print(
         f"pipeline [bold]{section['pipeline']}[/] · outcome [bold]{section['outcome']}[/]"
@@ -158,6 +167,18 @@ def explain(
         pretty = json.dumps(json.loads(sent), indent=2, ensure_ascii=False)
         out.print(Panel(Syntax(pretty, "json", word_wrap=True), title="asked", title_align="left"))
     out.print(_hit_table(reply))
+
+
+def _why_not(reply: dict[str, Any]) -> str:
+    """Say why a reply has no debug output in it."""
+    error = reply.get("error")
+    if not isinstance(error, dict):
+        return (
+            "no pipeline serves this index: see index: in the configuration, or name a --pipeline"
+        )
+    causes = error.get("root_cause") or [error]
+    reasons = dict.fromkeys(f"{cause.get('type')}: {cause.get('reason')}" for cause in causes)
+    return f"the search was not answered: {'; '.join(reasons)}"
 
 
 def _search_body(text: str, fields: str, body: Path | None, size: int) -> dict[str, Any]:
@@ -181,19 +202,26 @@ def _decision_table(decisions: list[dict[str, Any]]) -> Table:
         verdict = "[green]admitted[/]" if item["admitted"] else "[yellow]left out[/]"
         reason = item["note"] if item["admitted"] else item["reason"]
         text = item["text"] or json.dumps(item.get("clause"))
-        table.add_row(
-            item["plugin"], item["kind"], text, f"{item.get('weight', '')}", verdict, reason
+        weight = f"{item.get('weight', '')}"
+        _add_row(
+            table, item["plugin"], item["kind"], text, weight, Text.from_markup(verdict), reason
         )
     if not decisions:
         table.add_row("", "nothing was proposed", "", "", "", "")
     return table
 
 
+def _add_row(table: Table, *cells: str | Text) -> None:
+    """Add a row whose texts are shown as they are, whatever brackets are in them."""
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+
+
 def _call_table(section: dict[str, Any]) -> Table:
     table = Table("stage", "plugin", "status", "ms", title="Time")
     for call in section["processor_results"]:
         status = f"{call['status']} {call.get('error', '')}".strip()
-        table.add_row(call["processor_name"], call["tag"], status, f"{call['duration_millis']:.2f}")
+        elapsed = f"{call['duration_millis']:.2f}"
+        _add_row(table, call["processor_name"], call["tag"], status, elapsed)
     for stage, elapsed_ms in section["timings_ms"].items():
         table.add_row(stage, "", "", f"{elapsed_ms:.2f}", style="dim")
     return table
@@ -207,7 +235,8 @@ def _hit_table(reply: dict[str, Any]) -> Table:
         origin = hit.get("_qrm", {})
         source = hit.get("_source", {})
         shown = source.get("title") or source.get("name") or json.dumps(source)
-        table.add_row(
+        _add_row(
+            table,
             str(place),
             str(origin.get("upstream_rank", "")),
             hit["_id"],

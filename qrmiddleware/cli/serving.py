@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -15,6 +15,12 @@ from qrmiddleware.proxy import server
 from qrmiddleware.runner.pipelines import Pipelines
 from qrmiddleware.runner.upstreams import make_upstream
 from qrmiddleware.upstream.exchange import UpstreamRequest
+
+_WANTS: Final = dict.fromkeys(
+    (401, 403),
+    " — it wants credentials: each client's own are passed on; for those without, set "
+    "upstream.username and password, or upstream.api_key",
+)
 
 
 def serve(
@@ -101,7 +107,7 @@ def check(
         except UpstreamError as error:
             out.print(f"[red]upstream does not answer:[/] {error}")
             raise typer.Exit(1) from error
-        out.print(f"upstream answers: HTTP {status}")
+        out.print(f"upstream answers: HTTP {status}{_WANTS.get(status, '')}")
     out.print("[green]configuration is fine[/]")
 
 

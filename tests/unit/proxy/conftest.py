@@ -190,7 +190,7 @@ class Proxied:
         if body is not None:
             named.setdefault("content-length", str(len(body)))
         lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
-        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("utf-8")
+        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
         return await self.send(head + (body or b""), method=method)
 
 

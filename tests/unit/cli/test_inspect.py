@@ -1,0 +1,110 @@
+"""``qrm plugins``, ``qrm rewrite`` and ``qrm explain``."""
+
+import json
+import re
+
+import pytest
+
+from qrmiddleware.upstream.embedded.engine import EmbeddedEngine
+
+
+@pytest.fixture
+def shop(config):
+    """Index two products for the configuration."""
+    engine = EmbeddedEngine(config.parent / "data")
+    for number, title in enumerate(["acme [pro] laptop", "acme notebook"]):
+        body = json.dumps({"title": title}).encode()
+        engine.handle("PUT", f"/shop/_doc/d{number}?refresh=true", [], body)
+    engine.close()
+    return config
+
+
+def test_plugins_are_listed_with_hooks_and_options(qrm):
+    ran = qrm("plugins")
+
+    assert ran.code == 0
+    assert "rules" in ran.out
+    assert "qrm_rewrite" in ran.out
+    assert "ignore_case │ boolean" in ran.out
+    assert "true" in ran.out
+    assert "None" not in ran.out
+
+
+def test_plugins_can_be_listed_for_machines(qrm):
+    found = json.loads(qrm("plugins", "--json").out)
+
+    assert {"rules", "rewrite_table"} <= {plugin["name"] for plugin in found}
+
+
+def test_rewrites_are_shown_with_what_becomes_of_them(qrm, config):
+    ran = qrm("rewrite", "laptop", "-c", config)
+
+    assert ran.code == 0
+    assert "notebook" in ran.out
+    assert "admitted" in ran.out
+    assert "rules.txt:1" in re.sub(r"[\s│]", "", ran.out)  # a long path is wrapped
+
+
+def test_it_is_said_when_nothing_is_proposed(qrm, config):
+    ran = qrm("rewrite", "mouse", "-c", config)
+
+    assert ran.code == 0
+    assert "nothing was proposed" in ran.out
+
+
+def test_an_unknown_pipeline_is_refused_naming_the_known_ones(qrm, config):
+    ran = qrm("rewrite", "laptop", "-c", config, "--pipeline", "shoes")
+
+    assert ran.code == 2
+    assert "unknown pipeline [shoes]; known are: default, _none" in ran.err
+
+
+def test_a_search_is_explained_hit_by_hit(qrm, shop):
+    ran = qrm("explain", "laptop", "-c", shop, "-i", "shop", "--fields", "title")
+
+    assert ran.code == 0
+    assert "pipeline default · outcome handled · merge dis_max" in ran.out
+    assert "Hits of 2" in ran.out
+    assert "acme [pro] laptop" in ran.out
+    assert "│ notebook │ acme notebook" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 100
+
+
+def test_a_search_can_be_explained_with_the_shops_own_body(qrm, shop, tmp_path):
+    (tmp_path / "body.json").write_text('{"query": {"match": {"title": "{{query}}"}}}')
+
+    ran = qrm("explain", 'lap"top', "-c", shop, "-i", "shop", "--body", "body.json", "--json")
+
+    assert json.loads(ran.out)["ext"]["qrm"]["query"] == 'lap"top'
+
+
+def test_a_body_that_is_no_json_is_named(qrm, shop, tmp_path):
+    (tmp_path / "body.json").write_text("{")
+
+    ran = qrm("explain", "laptop", "-c", shop, "--body", "body.json")
+
+    assert ran.code == 2
+    assert "body.json" in ran.err
+
+
+def test_a_missing_index_is_said(qrm, shop):
+    ran = qrm("explain", "laptop", "-c", shop, "-i", "nowhere")
+
+    assert ran.code == 1
+    assert "no such index [nowhere]" in ran.err
+
+
+def test_an_unreachable_engine_is_said(qrm, shop):
+    ran = qrm("explain", "laptop", "-c", shop, "-u", "http://127.0.0.1:1")
+
+    assert ran.code == 1
+    assert "cannot connect" in ran.err
+
+
+def test_an_index_without_a_pipeline_is_said(qrm, shop):
+    shop.write_text(shop.read_text().replace("default:", 'default:\n    index: "other*"'))
+
+    ran = qrm("explain", "laptop", "-c", shop, "-i", "shop")
+
+    assert ran.code == 1
+    assert "no pipeline serves this index" in ran.err
