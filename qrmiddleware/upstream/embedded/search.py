@@ -20,6 +20,7 @@ from qrmiddleware.upstream.embedded.sorting import (
     no_values,
     read_after,
     show_value,
+    shown_score,
     sort_rows,
     sort_value,
 )
@@ -200,13 +201,8 @@ def _max_score(found: _Found, request: SearchRequest) -> dict[str, float | None]
     if not found.rows or not request.size or not _shows_scores(request):
         return {"max_score": None}
     if not request.sort and request.after is None:
-        return {"max_score": _round(found.rows[0].score)}
-    return {"max_score": _round(max(row.score for row in found.rows))}
-
-
-def _round(score: float) -> float:
-    """A score with the digits that a 32-bit number has."""
-    return float(f"{score:.8g}")
+        return {"max_score": shown_score(found.rows[0].score)}
+    return {"max_score": shown_score(max(row.score for row in found.rows))}
 
 
 class _Page:
@@ -240,7 +236,7 @@ class _Page:
             hit["_version"] = document.version
         if request.with_seq:
             hit |= {"_seq_no": document.seq, "_primary_term": 1}
-        hit["_score"] = _round(row.score) if _shows_scores(request) else None
+        hit["_score"] = shown_score(row.score) if _shows_scores(request) else None
         if request.source.shown:
             hit["_source"] = request.source.apply(document.source)
         hit |= self._show_extras(row, document)

@@ -133,7 +133,7 @@ def sort_value(level: SortBy, row: Row) -> Json:
 def _reader(level: SortBy, example: Row) -> Callable[[Row], Json]:
     """What reads the sort value of every row of the same index."""
     if level.path == "_score":
-        return attrgetter("score")
+        return lambda row: shown_score(row.score)
     if level.path in _SPECIAL:
         return lambda row: (row.shard << 40) + row.seq
     column = example.view.columns.get(level.path, {})
@@ -210,6 +210,11 @@ def is_after(row: Row, after: Sequence[Any], levels: Sequence[SortBy]) -> bool:
         if ours != theirs:
             return (ours < theirs) if level.descending else (ours > theirs)
     return False
+
+
+def shown_score(score: float) -> float:
+    """A score with the digits that a 32-bit number has."""
+    return float(f"{score:.8g}")
 
 
 def show_value(value: Json) -> Json:

@@ -40,36 +40,29 @@ def engine():
 @pytest.fixture
 def ask(engine):
     """Ask the engine; gives back status and decoded answer."""
-
-    def ask(method, target, body=None, **headers):
-        data = body if isinstance(body, bytes) else b"" if body is None else dump(body)
-        fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        status, _, content = engine.handle(method, target, fields, data)
-        is_json = content[:1] in (b"{", b"[")
-        return status, json.loads(content) if is_json else content.decode()
-
-    return ask
+    return asking(engine)
 
 
 @pytest.fixture
 def shop(ask):
     """An index of five products, with the ids 1 to 5; gives back ``ask``."""
-    ask("PUT", "/shop", {"mappings": {"properties": SHOP}})
-    lines = []
-    for number, product in enumerate(PRODUCTS, 1):
-        lines += [{"index": {"_id": str(number)}}, product]
-    body = b"".join(dump(line) + b"\n" for line in lines)
-    status, reply = ask("POST", "/shop/_bulk", body)
-    assert (status, reply["errors"]) == (200, False)
-    return ask
+    return fill_shop(ask)
+
+
+@pytest.fixture(scope="session")
+def window():
+    """The same shop for all tests that only look at it."""
+    engine = EmbeddedEngine()
+    yield fill_shop(asking(engine))
+    engine.close()
 
 
 @pytest.fixture
-def search(shop):
+def search(window):
     """Search the shop; gives back the whole answer, which must be a success."""
 
     def search(body=None, target="/shop/_search"):
-        status, reply = shop("POST", target, body or {})
+        status, reply = window("POST", target, body or {})
         assert status == 200, reply
         return reply
 
@@ -97,11 +90,11 @@ def score(search):
 
 
 @pytest.fixture
-def refusal(shop):
+def refusal(window):
     """The status and the reason that the shop refuses a search with."""
 
     def refusal(body, target="/shop/_search", method="POST"):
-        status, reply = shop(method, target, body)
+        status, reply = window(method, target, body)
         assert reply["status"] == status
         assert reply["error"]["root_cause"][0]["type"] == reply["error"]["type"]
         return status, reply["error"]["reason"]
@@ -127,6 +120,27 @@ def make_view():
     yield make_view
     for catalog in catalogs:
         catalog.close()
+
+
+def asking(engine):
+    def ask(method, target, body=None, **headers):
+        data = body if isinstance(body, bytes) else b"" if body is None else dump(body)
+        fields = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        status, _, content = engine.handle(method, target, fields, data)
+        is_json = content[:1] in (b"{", b"[")
+        return status, json.loads(content) if is_json else content.decode()
+
+    return ask
+
+
+def fill_shop(ask):
+    ask("PUT", "/shop", {"mappings": {"properties": SHOP}})
+    lines = []
+    for number, product in enumerate(PRODUCTS, 1):
+        lines += [{"index": {"_id": str(number)}}, product]
+    status, reply = ask("POST", "/shop/_bulk", b"".join(dump(line) + b"\n" for line in lines))
+    assert (status, reply["errors"]) == (200, False)
+    return ask
 
 
 def dump(value):

@@ -12,7 +12,7 @@ def test_a_body_is_an_object_or_nothing():
 
 @pytest.mark.parametrize("body", [b"{", b"5", b'"x"', b"[]"])
 def test_another_body_is_refused(body):
-    with pytest.raises(ApiError, match="JSON|START_OBJECT"):
+    with pytest.raises(ApiError, match=r"JSON|START_OBJECT"):
         read_object(body)
 
 

@@ -27,9 +27,14 @@ def test_keeps_indices_and_documents(tmp_path):
 
 def test_a_failed_transaction_leaves_nothing():
     store = Store()
-    with pytest.raises(RuntimeError), store.transaction():
-        store.save_index(INDEX)
-        raise RuntimeError
+
+    def fail():
+        with store.transaction():
+            store.save_index(INDEX)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
 
     assert store.indices() == []
     store.close()
