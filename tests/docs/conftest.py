@@ -94,6 +94,15 @@ def story(request) -> Page:
     return _page(ROOT / "docs" / request.param)
 
 
+@pytest.fixture(
+    params=[path for path in PAGES if path.name not in STORIES],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def reference(request) -> Page:
+    """Every other page; only its programs are run."""
+    return _page(request.param)
+
+
 @pytest.fixture
 def shell(tmp_path) -> Iterator["Shell"]:
     """A shell in an empty folder."""

@@ -1,14 +1,10 @@
 import json
 
-import pytest
 import yaml
 
 from qrmiddleware.config.load import load_settings
 from qrmiddleware.config.settings import PipelineSettings, Settings
 from qrmiddleware.runner.plugins import installed_plugins, load_plugin
-
-STORIES = ("tutorial.md", "write_a_plugin.md")
-"""Pages whose programs are run by another test, in their order and with a server."""
 
 
 def as_configuration(tree):
@@ -48,9 +44,3 @@ def test_yaml_blocks_are_valid_configurations(page, tmp_path):
         file = tmp_path / "qrmiddleware.yaml"
         file.write_text(yaml.safe_dump(configuration))
         check_plugin_options(load_settings(file, environment={}))
-
-
-@pytest.mark.timeout(60)
-def test_python_blocks_run(page, shell):
-    for block in page.blocks("python") if page.path.name not in STORIES else ():
-        shell.run_python(block.text)

@@ -15,6 +15,11 @@ def shown_in_order(expected, actual):
     return None
 
 
+def check_output(block, printed, page, shell):
+    missing = shown_in_order(shell.on_our_ports(block.text), printed)
+    assert missing is None, f"{page.name}:{block.line}: {missing!r} not in\n{printed}"
+
+
 @pytest.mark.timeout(120)
 def test_a_reader_who_does_what_the_page_says_sees_what_it_says(story, shell):
     printed = ""
@@ -29,8 +34,20 @@ def test_a_reader_who_does_what_the_page_says_sees_what_it_says(story, shell):
         elif block.language == "python":
             printed = shell.run_python(block.text)
         elif block.language == "output":
-            missing = shown_in_order(shell.on_our_ports(block.text), printed)
-            assert missing is None, f"{story.name}:{block.line}: {missing!r} not in\n{printed}"
+            check_output(block, printed, story, shell)
+
+
+@pytest.mark.timeout(60)
+def test_programs_print_what_the_page_says(reference, shell):
+    printed = None
+
+    for block in reference.blocks():
+        if block.language == "python":
+            printed = shell.run_python(block.text)
+        elif block.language == "output" and printed is not None:
+            check_output(block, printed, reference, shell)
+        else:
+            printed = None
 
 
 def test_output_is_compared_by_its_lines_in_order_and_an_ellipsis_stands_for_anything():
