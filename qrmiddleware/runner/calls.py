@@ -24,10 +24,14 @@ class PluginPool:
         self._room = threading.BoundedSemaphore(threads + queue)
 
     def submit(self, call: Callable[[], Any]) -> Future[Any] | None:
-        """Start a call, or return ``None`` if there is no room."""
+        """Start a call, or return ``None`` if there is no room, or no more calls are taken."""
         if not self._room.acquire(blocking=False):
             return None
-        future = self._executor.submit(call)
+        try:
+            future = self._executor.submit(call)
+        except RuntimeError:  # closed
+            self._room.release()
+            return None
         future.add_done_callback(lambda _: self._room.release())
         return future
 
@@ -155,12 +159,12 @@ def _outcome(call: StageCall) -> tuple[str, str, Any]:
     """Return status, problem and answer."""
     if call.future is None:
         return call.refusal, f"not asked: {call.refusal}", None
-    if not call.future.done():
+    if call.future.cancelled() or not call.future.done():
         call.future.cancel()
         return "timeout", "no answer in time", None
     error = call.future.exception()
     if error is not None:
-        return "error", str(error), None
+        return "error", error.problem if isinstance(error, PluginError) else repr(error), None
     answer = call.future.result()
     return ("no_opinion", "", None) if answer is None else ("success", "", answer)
 

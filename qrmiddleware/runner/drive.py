@@ -65,7 +65,7 @@ class Run:
     ) -> Mapping[str, Any]:
         """Take a stage's answers; what it did not spend is left to the next."""
         self.budget_s -= elapsed_s
-        self.stages_left -= 1
+        self.stages_left -= bool(calls)
         self.note_time(_STAGE[hook], elapsed_s)
         opinions, records = collect(calls, hook)
         self.calls += records
@@ -86,15 +86,20 @@ class Run:
             return self.ask_blocking(ask)
         began, share = perf_counter(), self.share_s()
         hook, calls = self.pipeline.start(ask)
-        waits = [
-            asyncio.wait([_awaitable(call.future)], timeout=call.limit(share))
+        answers = [
+            (_awaitable(call.future), call.limit(share))
             for call in calls
             if call.future is not None
         ]
-        if len(waits) == 1:
-            await waits[0]
-        elif waits:
-            await asyncio.gather(*waits)
+        waits = [asyncio.wait([answer], timeout=limit) for answer, limit in answers]
+        try:
+            if len(waits) == 1:
+                await waits[0]
+            elif waits:
+                await asyncio.gather(*waits)
+        finally:
+            for answer, _ in answers:
+                answer.cancel()  # nobody waits for it any more
         return self.finish_stage(hook, calls, perf_counter() - began)
 
     def ask_blocking(self, ask: Ask) -> Mapping[str, Any]:

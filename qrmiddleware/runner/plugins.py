@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from qrmiddleware.config.settings import anchored
 from qrmiddleware.errors import ConfigError
@@ -54,10 +55,17 @@ def make_plugin(name: str, options: Mapping[str, Any], *, folder: Path) -> objec
     try:
         settings = plugin.Settings.model_validate(dict(options))
     except ValidationError as error:
+        known = ", ".join(sorted(plugin.Settings.model_fields))
         problems = (
             f"plugin {name!r}: option {'.'.join(map(str, problem['loc'])) or '(all)'}: "
-            f"{problem['msg'].removeprefix('Value error, ')}"
+            + _said(problem, known)
             for problem in error.errors(include_url=False)
         )
         raise ConfigError("\n".join(problems)) from error
     return plugin(anchored(settings, folder))
+
+
+def _said(problem: ErrorDetails, known: str) -> str:
+    if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+        return f"unknown option; known are: {known}"
+    return problem["msg"].removeprefix("Value error, ")

@@ -1,5 +1,3 @@
-"""Waiting with and without an event loop."""
-
 import asyncio
 import threading
 
@@ -8,58 +6,68 @@ import pytest
 from qrmiddleware.runner.waiting import finish, together
 
 
-async def number(value: int) -> int:
-    return value
+class Pause:
+    """Something that only an event loop can end."""
+
+    def __await__(self):
+        yield
 
 
-async def failing() -> int:
-    problem = "broken"
-    raise ValueError(problem)
+async def double(number):
+    return 2 * number
 
 
-def test_finish_returns_what_a_coroutine_returns():
-    assert finish(number(3)) == 3
+async def where():
+    return threading.get_ident()
 
 
-def test_finish_raises_what_a_coroutine_raises():
-    with pytest.raises(ValueError, match="broken"):
-        finish(failing())
+async def fail():
+    raise ValueError("no")
 
 
-def test_finish_refuses_to_wait_for_an_event_loop():
-    with pytest.raises(RuntimeError, match="event loop"):
-        finish(asyncio.sleep(0))
+def test_a_coroutine_that_waits_for_nothing_ends_at_the_first_step():
+    assert finish(double(21)) == 42
 
 
-async def test_finish_works_inside_a_running_event_loop():
-    assert finish(number(3)) == 3
+def test_a_coroutine_that_waits_for_an_event_loop_is_refused():
+    async def work():
+        await Pause()
+
+    with pytest.raises(RuntimeError, match="waits for an event loop"):
+        finish(work())
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 40])
-def test_together_keeps_the_order_without_an_event_loop(count: int):
-    results = finish(together(map(number, range(count)), blocking=True))
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+async def test_results_keep_their_order(count, blocking):
+    works = [double(n) for n in range(count)]
 
-    assert results == list(range(count))
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 40])
-async def test_together_keeps_the_order_with_an_event_loop(count: int):
-    assert await together(map(number, range(count))) == list(range(count))
+    assert await together(works, blocking=blocking) == [2 * n for n in range(count)]
 
 
-def test_together_runs_side_by_side_without_an_event_loop():
-    meeting = threading.Barrier(3)
+async def test_without_an_event_loop_works_run_in_threads_of_their_own():
+    here = threading.get_ident()
 
-    async def meet() -> int:
-        return meeting.wait(timeout=10)
-
-    arrivals = finish(together([meet() for _ in range(3)], blocking=True))
-
-    assert sorted(arrivals) == [0, 1, 2]
+    assert here not in await together([where(), where()], blocking=True)
+    assert {here} == set(await together([where(), where()]))
 
 
-def test_together_raises_the_first_problem_and_leaves_nothing_unawaited():
-    works = [failing(), *(number(value) for value in range(40))]
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_failure_is_raised_and_the_rest_is_closed(blocking):
+    with pytest.raises(ValueError, match="no"):
+        await together([fail(), *(double(n) for n in range(40))], blocking=blocking)
 
-    with pytest.raises(ValueError, match="broken"):
-        finish(together(works, blocking=True))
+
+async def test_no_more_run_at_a_time_than_allowed():
+    running, most = 0, 0
+
+    async def work():
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    await together([work() for _ in range(20)], at_a_time=3)
+
+    assert most == 3

@@ -1,0 +1,249 @@
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrmiddleware import PluginError
+from qrmiddleware.runner.calls import (
+    Breaker,
+    Member,
+    PluginPool,
+    StageCall,
+    collect,
+    degraded,
+    start_call,
+)
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def pool():
+    pool = PluginPool(threads=2, queue=1)
+    yield pool
+    pool.close()
+
+
+def member(name="a", *, timeout_s=None, ignore_failure=True, breaker=None):
+    return Member(name, timeout_s, ignore_failure, breaker or Breaker(3, 10))
+
+
+def settled(*calls):
+    for call in calls:
+        if call.future is not None:
+            call.future.exception(timeout=5)
+    return collect(list(calls), "qrm_rewrite")
+
+
+def test_calls_run_off_the_callers_thread(pool):
+    future = pool.submit(threading.get_ident)
+
+    assert future.result(5) != threading.get_ident()
+
+
+def test_a_full_pool_takes_no_call_until_one_is_done(pool):
+    gate = threading.Event()
+    running = [pool.submit(gate.wait) for _ in range(3)]
+
+    assert all(running)
+    assert pool.submit(gate.wait) is None
+    gate.set()
+    for future in running:
+        future.result(5)
+    assert pool.submit(lambda: 7).result(5) == 7
+
+
+def test_calls_that_fail_or_are_dropped_make_room_again(pool):
+    for _ in range(10):
+        assert isinstance(pool.submit(lambda: 1 / 0).exception(5), ZeroDivisionError)
+
+
+def test_a_closed_pool_takes_no_calls_and_drops_those_that_wait():
+    pool = PluginPool(threads=1, queue=1)
+    gate = threading.Event()
+    running, waiting = pool.submit(gate.wait), pool.submit(gate.wait)
+
+    pool.close()
+
+    assert pool.submit(gate.wait) is None
+    assert waiting.cancelled()
+    gate.set()
+    assert running.result(5)
+    _, records = collect([StageCall(member(), waiting)], "qrm_rewrite")
+    assert records[0].status == "timeout"
+
+
+def test_a_breaker_opens_after_failures_in_a_row(clock):
+    breaker = Breaker(3, 10, clock)
+
+    for success in (False, False, True, False, False):
+        assert breaker.admits()
+        breaker.note(success=success)
+    assert not breaker.is_open
+    breaker.note(success=False)
+
+    assert breaker.is_open
+    assert not breaker.admits()
+
+
+def test_an_open_breaker_lets_one_call_try_after_a_while(clock):
+    breaker = Breaker(1, 10, clock)
+    breaker.note(success=False)
+    clock.now = 9.9
+    assert not breaker.admits()
+
+    clock.now = 10
+
+    assert not breaker.is_open
+    assert [breaker.admits() for _ in range(3)] == [True, False, False]
+
+
+def test_a_trial_closes_the_breaker_or_keeps_it_open(clock):
+    good, bad = Breaker(1, 10, clock), Breaker(1, 10, clock)
+    for breaker in (good, bad):
+        breaker.note(success=False)
+    clock.now = 10
+    assert good.admits()
+    assert bad.admits()
+
+    good.note(success=True)
+    bad.note(success=False)
+
+    assert good.admits()
+    assert not bad.admits()
+    clock.now = 19.9
+    assert not bad.admits()
+    clock.now = 20
+    assert bad.admits()
+
+
+def test_a_trial_of_which_nothing_was_heard_is_made_again(clock):
+    breaker = Breaker(1, 10, clock)
+    breaker.note(success=False)
+    clock.now = 10
+    assert breaker.admits()
+
+    clock.now = 20
+
+    assert breaker.admits()
+
+
+@given(st.lists(st.booleans(), max_size=20), st.integers(1, 4))
+def test_a_breaker_is_open_just_when_the_last_calls_all_failed(calls, failures):
+    breaker = Breaker(failures, 10, Clock())
+
+    for success in calls:
+        breaker.note(success=success)
+
+    assert breaker.is_open == (len(calls) >= failures and not any(calls[-failures:]))
+
+
+def test_opinions_are_collected_by_member_and_every_call_is_noted(pool):
+    calls = [
+        start_call(pool, member("a"), lambda: [1]),
+        start_call(pool, member("b"), lambda: None),
+    ]
+
+    opinions, records = settled(*calls)
+
+    assert opinions == {"a": [1]}
+    assert [(r.plugin, r.hook, r.status, r.problem) for r in records] == [
+        ("a", "qrm_rewrite", "success", ""),
+        ("b", "qrm_rewrite", "no_opinion", ""),
+    ]
+    assert all(record.duration_ms >= 0 for record in records)
+    assert degraded(records) == {}
+
+
+def test_a_failure_costs_only_the_opinion(pool):
+    def fail():
+        raise PluginError("a", "qrm_rewrite", "raised ValueError('no')")
+
+    opinions, records = settled(
+        start_call(pool, member("a"), fail), start_call(pool, member("b"), lambda: [2])
+    )
+
+    assert opinions == {"b": [2]}
+    assert (records[0].status, records[0].problem) == ("error", "raised ValueError('no')")
+    assert degraded(records) == {"a": "error"}
+
+
+def test_a_failure_that_must_not_be_ignored_is_raised(pool):
+    def fail():
+        raise PluginError("a", "qrm_rewrite", "no table")
+
+    with pytest.raises(PluginError, match=r"^plugin 'a', hook qrm_rewrite: no table$"):
+        settled(start_call(pool, member("a", ignore_failure=False), fail))
+
+
+def test_an_answer_that_has_not_come_is_given_up():
+    pool = PluginPool(threads=1, queue=1)
+    gate = threading.Event()
+    calls = [start_call(pool, member(name), gate.wait) for name in ("a", "b")]
+
+    opinions, records = collect(calls, "qrm_rewrite")
+
+    assert opinions == {}
+    assert degraded(records) == {"a": "timeout", "b": "timeout"}
+    assert calls[1].future.cancelled()
+    gate.set()
+    pool.close()
+
+
+def test_who_is_not_asked_is_reported_with_the_reason(pool, clock):
+    gate = threading.Event()
+    for _ in range(3):
+        pool.submit(gate.wait)
+    broken = Breaker(1, 10, clock)
+    broken.note(success=False)
+
+    calls = [
+        start_call(pool, member("full"), list),
+        start_call(pool, member("off", breaker=broken), list),
+    ]
+    _, records = collect(calls, "qrm_rewrite")
+
+    assert degraded(records) == {"full": "saturated", "off": "open_circuit"}
+    gate.set()
+
+
+def test_a_full_pool_does_not_open_the_circuit(clock):
+    pool = PluginPool(threads=1, queue=0)
+    gate = threading.Event()
+    pool.submit(gate.wait)
+    breaker = Breaker(1, 10, clock)
+
+    collect([start_call(pool, member(breaker=breaker), list)], "qrm_rewrite")
+
+    assert not breaker.is_open
+    gate.set()
+    pool.close()
+
+
+def test_timeouts_and_errors_open_the_circuit(pool, clock):
+    breaker = Breaker(2, 10, clock)
+
+    for _ in range(2):
+        settled(start_call(pool, member(breaker=breaker), lambda: 1 / 0))
+    _, records = collect([start_call(pool, member(breaker=breaker), list)], "qrm_rewrite")
+
+    assert records[0].status == "open_circuit"
+
+
+@pytest.mark.parametrize(("own", "limit"), [(None, 0.05), (0.02, 0.02), (1.0, 0.05)])
+def test_a_member_may_take_its_own_time_but_no_more_than_its_share(own, limit):
+    assert StageCall(member(timeout_s=own)).limit(0.05) == limit
