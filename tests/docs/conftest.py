@@ -187,6 +187,7 @@ class Shell:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self._server.callback(process.kill)  # if it would not stop
         self._server.callback(process.wait, 30)
         self._server.callback(process.send_signal, signal.SIGINT)
         deadline = time.monotonic() + 30
