@@ -22,12 +22,12 @@ _PORT = 9301
 _BODY = b'{"query":{"match":{"title":{"query":"toner cartridge"}}},"size":10}'
 
 
-_ET = "elastic-transport"
 _COMMANDS: dict[str, Callable[[int], list[str]]] = {
-    f"uvicorn, {_ET}": partial(uvicorn, "passthrough:elastic_transport"),
-    f"Granian ASGI, {_ET}": partial(granian, "asgi", "passthrough:elastic_transport"),
-    f"Granian RSGI, {_ET}": partial(granian, "rsgi", "passthrough:rsgi"),
-    f"aiohttp.web, {_ET}": partial(aiohttp_web, "passthrough"),
+    "uvicorn, our client": partial(uvicorn, "passthrough:ours"),
+    "Granian ASGI, our client": partial(granian, "asgi", "passthrough:ours"),
+    "Granian RSGI, our client": partial(granian, "rsgi", "passthrough:rsgi"),
+    "aiohttp.web, our client": partial(aiohttp_web, "passthrough"),
+    "uvicorn, elastic-transport": partial(uvicorn, "passthrough:elastic_transport"),
     "uvicorn, bare aiohttp": partial(uvicorn, "passthrough:bare_aiohttp"),
     "uvicorn, httpx": partial(uvicorn, "passthrough:httpx"),
 }
@@ -88,8 +88,8 @@ _Rate = Annotated[float, typer.Option(help="0 for half of the lowest saturation 
 
 @app.command()
 def servers(rounds: int = 20, slice_s: float = 2.0, rate_hz: _Rate = 0) -> None:
-    """Compare servers, all with elastic-transport."""
-    names = [name for name in _COMMANDS if name.endswith(_ET)]
+    """Compare servers, all with our client."""
+    names = [name for name in _COMMANDS if name.endswith("our client")]
     _run(names, Course(rounds=rounds, slice_s=slice_s, rate_hz=rate_hz or None))
 
 
