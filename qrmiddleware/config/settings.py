@@ -80,11 +80,11 @@ class UpstreamSettings(Section):
     connections_per_node: Annotated[int, Field(ge=1)] = 256
     """Connections kept to one node."""
     max_retries: Annotated[int, Field(ge=0, le=10)] = 2
-    """Other nodes that are tried for a read when one cannot be reached; writes never are."""
+    """Other nodes that are tried when one fails; a write only if the first got none of it."""
     verify_certs: bool = True
     """Check the nodes' certificates."""
     ca_certs: Path | None = None
-    """Certificate authorities (PEM) to check them against, beside the system's."""
+    """Certificate authorities (PEM) to check them against, instead of the system's."""
     client_cert: Path | None = None
     """Certificate (PEM) to show the nodes."""
     client_key: Path | None = None
