@@ -9,6 +9,7 @@ from elastic_transport.client_utils import url_to_node_config
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.upstream.exchange import UpstreamReply, UpstreamRequest
 from qrmiddleware.upstream.nodes import (
+    BusyError,
     ClusterNode,
     NodeFailureError,
     Patience,
@@ -103,7 +104,7 @@ def _may_follow(failure: NodeFailureError, request: UpstreamRequest) -> bool:
     match failure:
         case UnreachedError():
             return True
-        case SilentError():
+        case BusyError() | SilentError():
             return False  # the client has waited long enough
         case _:
             return may_repeat(request)

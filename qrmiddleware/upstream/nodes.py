@@ -33,6 +33,13 @@ class UnreachedError(NodeFailureError):
         super().__init__(f"{node}: {problem}", status=503)
 
 
+class BusyError(NodeFailureError):
+    """No connection to the node became free in time."""
+
+    def __init__(self, node: str, problem: str) -> None:
+        super().__init__(f"{node}: {problem}", status=503)
+
+
 class BrokenOffError(NodeFailureError):
     """The connection ended, or made no sense, after the request was sent in part or whole."""
 
@@ -94,9 +101,6 @@ class ClusterNode(BaseAsyncNode):
             raise SilentError(self.url, problem) from error
         except ConnectionBrokenError as error:
             raise BrokenOffError(self.url, f"no reply ({error})") from error
-        finally:
-            if not reply.status:
-                reply.abandon()
         return reply
 
     async def close(self) -> None:  # type: ignore[override]  # as its base class does
@@ -159,7 +163,7 @@ class ClusterNode(BaseAsyncNode):
                 await self._free.acquire()
         except TimeoutError as error:
             problem = f"all {self.config.connections_per_node} connections are busy"
-            raise UnreachedError(self.url, problem) from error
+            raise BusyError(self.url, problem) from error
 
     def _still_kept(self) -> Connection | None:
         oldest_s = asyncio.get_running_loop().time() - _KEPT_S

@@ -54,16 +54,20 @@ class NodeReply:
         return self._headers
 
     async def begin(self) -> None:
-        """Wait for status and headers.
+        """Wait for status and headers; let go of the connection if they do not come.
 
         Raises:
             TimeoutError: If the node said nothing for too long.
             ConnectionBrokenError: If the connection ended.
             Exception: What the upload raised.
         """
-        while not self._reader.status:
-            self._raise_of_upload()
-            await self._connection.wait(self._patience_s())
+        try:
+            while not self._reader.status:
+                self._raise_of_upload()
+                await self._connection.wait(self._patience_s())
+        except BaseException:
+            self.abandon()
+            raise
         self._headers = end_to_end(self._reader.fields)
         self._settle()
 

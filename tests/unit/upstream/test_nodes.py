@@ -7,6 +7,7 @@ from qrmiddleware.errors import RequestError
 from qrmiddleware.upstream.exchange import UpstreamRequest
 from qrmiddleware.upstream.nodes import (
     BrokenOffError,
+    BusyError,
     ClusterNode,
     Patience,
     SilentError,
@@ -91,7 +92,7 @@ async def test_a_connection_that_the_node_has_closed_is_not_used_again(
     assert engine.connections == 3
 
 
-async def test_a_node_whose_connections_are_all_busy_is_unreached(
+async def test_a_node_whose_connections_are_all_busy_is_given_up(
     start_engine, make_engine, node_at
 ):
     url = await start_engine(make_engine(b""))
@@ -99,7 +100,7 @@ async def test_a_node_whose_connections_are_all_busy_is_unreached(
     first = asyncio.create_task(node.ask(UpstreamRequest("GET", "/"), Patience(1, 1)))
     await asyncio.sleep(0.05)
 
-    with pytest.raises(UnreachedError, match="all 1 connections are busy"):
+    with pytest.raises(BusyError, match="all 1 connections are busy"):
         await node.ask(UpstreamRequest("GET", "/"), PATIENCE)
 
     first.cancel()
