@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.panel import Panel
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from qrmiddleware.cli.asking import ask_search, proposals_for
@@ -40,9 +40,8 @@ def plugins(
         return
     for plugin in found:
         title = f"[bold]{plugin['name']}[/] {plugin['version']} · {', '.join(plugin['hooks'])}"
-        table = Table(
-            "option", "type", "default", "what it does", title=title, title_justify="left"
-        )
+        table = _table("option", "type", "default", "what it does", title=title)
+        table.title_justify = "left"
         for option in plugin["options"]:
             _add_row(table, *(option[key] for key in ("name", "type", "default", "help")))
         out.print(plugin["problem"] or table)
@@ -197,7 +196,7 @@ def _search_body(text: str, fields: str, body: Path | None, size: int) -> dict[s
 
 
 def _decision_table(decisions: list[dict[str, Any]]) -> Table:
-    table = Table("plugin", "proposal", "text", "weight", "decision", "why", title="Proposals")
+    table = _table("plugin", "proposal", "text", "weight", "decision", "why", title="Proposals")
     for item in decisions:
         verdict = "[green]admitted[/]" if item["admitted"] else "[yellow]left out[/]"
         reason = item["note"] if item["admitted"] else item["reason"]
@@ -211,13 +210,18 @@ def _decision_table(decisions: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _table(*headers: str, title: str) -> Table:
+    """Make a table that folds long words, such as paths, and cuts nothing off."""
+    return Table(*(Column(header, overflow="fold") for header in headers), title=title)
+
+
 def _add_row(table: Table, *cells: str | Text) -> None:
     """Add a row whose texts are shown as they are, whatever brackets are in them."""
     table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _call_table(section: dict[str, Any]) -> Table:
-    table = Table("stage", "plugin", "status", "ms", title="Time")
+    table = _table("stage", "plugin", "status", "ms", title="Time")
     for call in section["processor_results"]:
         status = f"{call['status']} {call.get('error', '')}".strip()
         elapsed = f"{call['duration_millis']:.2f}"
@@ -230,7 +234,7 @@ def _call_table(section: dict[str, Any]) -> Table:
 def _hit_table(reply: dict[str, Any]) -> Table:
     total = reply["hits"].get("total")
     found = total.get("value") if isinstance(total, dict) else total
-    table = Table("#", "was", "_id", "score", "found by", "document", title=f"Hits of {found}")
+    table = _table("#", "was", "_id", "score", "found by", "document", title=f"Hits of {found}")
     for place, hit in enumerate(reply["hits"]["hits"], start=1):
         origin = hit.get("_qrm", {})
         source = hit.get("_source", {})

@@ -66,10 +66,8 @@ class ProxyApp:
         try:
             await self._serve(route, request, reply)
         except asyncio.CancelledError:
-            if not request.gone:
-                raise
             serving.uncancel()
-            reply.status = reply.status or _CLIENT_GONE
+            await self._break_off(request, reply)
         finally:
             request.stop_watching()
             metrics.in_flight.dec()
@@ -99,6 +97,15 @@ class ProxyApp:
             if reply.started:
                 return
             await reply.send_error(500, "qrm_exception", "internal error; see the proxy's log")
+
+    async def _break_off(self, request: ClientRequest, reply: ClientReply) -> None:
+        """End a request whose client has gone, or which outlasts the time for draining."""
+        if request.gone:
+            reply.status = reply.status or _CLIENT_GONE
+            return
+        self._service.log.warning("broken off: the proxy stops", path=request.path)
+        if not reply.started:
+            await reply.send_error(503, "qrm_stopping_exception", "the proxy stops; ask again")
 
     def _log_access(self, request: ClientRequest, reply: ClientReply, elapsed_s: float) -> None:
         if self._service.settings.log.access:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
-from qrmiddleware.config.settings import ListenSettings, Settings
+from qrmiddleware.config.settings import AdminSettings, ListenSettings, Settings
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.proxy.admin import AdminApp
 from qrmiddleware.proxy.app import ProxyApp
@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
         ConfigError: If the configuration cannot work, or a port is taken.
     """
     _check_tls(settings.listen)
-    with contextlib.closing(listening_socket(settings.listen)) as listener:
+    with contextlib.closing(listening_socket(settings.listen, settings.listen.port)) as listener:
         if settings.listen.workers == 1:
             serve_socket(settings, listener, worker=0)
         else:
@@ -93,17 +93,20 @@ def _check_tls(listen: ListenSettings) -> None:
         raise ConfigError(problem) from error
 
 
-def listening_socket(listen: ListenSettings) -> socket.socket:
-    """Bind the address; raises ``ConfigError`` if it is taken."""
+def listening_socket(listen: ListenSettings | AdminSettings, port: int) -> socket.socket:
+    """Bind an address; raises ``ConfigError`` if it is taken."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((listen.host, listen.port))
+        listener.bind((listen.host, port))
         listener.listen(2_048)
     except OSError as error:
         listener.close()
-        problem = f"cannot listen on {listen.host}:{listen.port}: {error.strerror}"
+        key = "listen" if isinstance(listen, ListenSettings) else "admin"
+        problem = (
+            f"cannot listen on {listen.host}:{port}: {error.strerror}; choose another {key}.port"
+        )
         raise ConfigError(problem) from error
     return listener
 
@@ -187,7 +190,7 @@ def _admin_socket(settings: Settings, worker: int) -> Iterator[socket.socket | N
         yield None
         return
     port = settings.admin.port + worker if settings.admin.port else 0
-    with listening_socket(ListenSettings(host=settings.admin.host, port=port)) as listener:
+    with listening_socket(settings.admin, port) as listener:
         yield listener
 
 

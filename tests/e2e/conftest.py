@@ -161,15 +161,16 @@ def proxy(
 def launch(upstream: Engine | str, config: dict[str, Any], folder: Path) -> Proxy:
     """Start the process, without waiting for it."""
     engine = Engine("", upstream) if isinstance(upstream, str) else upstream
-    port, admin_port = probes.free_port(), probes.free_port()
+    port = config.get("listen", {}).get("port") or probes.free_port()
+    admin_port = config.get("admin", {}).get("port") or probes.free_port()
     trust = {"ca_certs": str(engine.ca_certs)} if engine.ca_certs else {}
     file = folder / "qrmiddleware.yaml"
     file.write_text(
         yaml.safe_dump(
             {
-                "listen": {"host": "127.0.0.1", "port": port},
                 "admin": {"host": "127.0.0.1", "port": admin_port},
                 **config,
+                "listen": {"host": "127.0.0.1", "port": port, **config.get("listen", {})},
                 "upstream": {"urls": [engine.url], **trust, **config.get("upstream", {})},
             }
         )

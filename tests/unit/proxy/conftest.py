@@ -263,7 +263,7 @@ async def serving(service: Service) -> AsyncIterator[int]:
     server = QuietServer(server_config(ProxyApp(service), service.settings))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
-    listener = listening_socket(ListenSettings(port=0))
+    listener = listening_socket(ListenSettings(), 0)
     port = listener.getsockname()[1]
     await server.startup(sockets=[listener])
     try:

@@ -17,7 +17,7 @@ def settings(**flags):
 
 @pytest.fixture
 def taken():
-    with listening_socket(ListenSettings(port=0)) as listener:
+    with listening_socket(ListenSettings(), 0) as listener:
         yield listener.getsockname()[1]
 
 
@@ -27,17 +27,17 @@ def test_a_taken_port_is_named(taken):
 
 
 def test_a_taken_admin_port_is_named(taken):
-    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{taken}"):
+    with pytest.raises(ConfigError, match=f"127.0.0.1:{taken}: .*; choose another admin.port"):
         serve(settings(listen={"port": 0}, admin={"port": taken}))
 
 
 def test_an_address_that_is_not_ours_is_named():
     with pytest.raises(ConfigError, match=r"cannot listen on 192.0.2.1:0"):
-        listening_socket(ListenSettings(host="192.0.2.1", port=0))
+        listening_socket(ListenSettings(host="192.0.2.1"), 0)
 
 
 def test_a_host_name_can_be_listened_on():
-    with listening_socket(ListenSettings(host="localhost", port=0)) as listener:
+    with listening_socket(ListenSettings(host="localhost"), 0) as listener:
         assert listener.family in (socket.AF_INET, socket.AF_INET6)
 
 
