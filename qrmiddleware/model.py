@@ -104,7 +104,7 @@ class Decision:
         plugin: Who proposed it.
         proposal: What was proposed.
         admitted: Whether it was used.
-        reason: Why not, or how: ``"admitted"``, ``"echo"``, ``"repeat"``, ``"limit"`` …
+        reason: ``"admitted"``, or why not, for people: ``"echo of the query"``, ``"repeat"`` …
     """
 
     plugin: str

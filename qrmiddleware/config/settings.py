@@ -96,6 +96,11 @@ class UpstreamSettings(Section):
     api_key: SecretStr | None = None
     """API key (encoded) for the same; best given as QRMIDDLEWARE_UPSTREAM__API_KEY."""
 
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @field_validator("urls")
     @classmethod
     def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ ENGINES: Mapping[str, Recipe] = MappingProxyType(
     {
         "elasticsearch": Elasticsearch("9.2.0", java=21, port=9200),
         "elasticsearch8": Elasticsearch("8.19.21", java=17, port=9208),
-        "opensearch": OpenSearch("3.8.0", java=21, port=9250),
+        "opensearch": OpenSearch("3.8.0", java=21, port=9260),
         "redis": REDIS,
         "nginx": NGINX,
         "chromium": CHROMIUM,

@@ -115,7 +115,7 @@ def _collect(files: Iterable[Path], replace: Iterable[Path], *, ignore_case: boo
     replaced = []
     for path in replace:
         text, unreadable = _read(path)
-        found = parse_replacements(text, name=str(path), fold=fold)
+        found = parse_replacements(text, name=path.name, fold=fold)
         problems = [*unreadable, *found.problems]
         report = _Report(path, split_lines(text), problems, replacements=found.replacements)
         replaced.append(report)
@@ -123,7 +123,7 @@ def _collect(files: Iterable[Path], replace: Iterable[Path], *, ignore_case: boo
     reports = []
     for path in files:
         text, unreadable = _read(path)
-        parsed = parse_rules(text, name=str(path))
+        parsed = parse_rules(text, name=path.name)
         found_here = [*unreadable, *parsed.problems, *check_rules(parsed.rules, replacer)]
         found_here.sort(key=lambda problem: (problem.line, problem.column))
         reports.append(_Report(path, split_lines(text), found_here, rules=parsed.rules))

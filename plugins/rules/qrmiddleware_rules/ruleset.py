@@ -96,11 +96,11 @@ def read_rule_set(
     complaints: list[str] = []
     fold = fold_of(ignore_case=ignore_case)
     for path in paths:
-        found = parse_rules(read_text(path), name=str(path))
+        found = parse_rules(read_text(path), name=path.name)
         rules += found.rules
         complaints += _complaints(found.problems, path)
     for path in replace_paths:
-        replaced = parse_replacements(read_text(path), name=str(path), fold=fold)
+        replaced = parse_replacements(read_text(path), name=path.name, fold=fold)
         replacements += replaced.replacements
         complaints += _complaints(replaced.problems, path)
     if complaints:

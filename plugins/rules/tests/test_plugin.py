@@ -60,8 +60,8 @@ def test_proposes_what_the_files_say(rules_file, tmp_path):
     plugin = started(path=str(rules_file), replace=[spelling])
 
     assert plugin.qrm_rewrite(Query("hsoe")) == [
-        Rewrite("hose", replaces=True, note=f"{spelling}:1"),
-        Rewrite("pipe", note=f"{rules_file}:1"),
+        Rewrite("hose", replaces=True, note=f"{spelling.name}:1"),
+        Rewrite("pipe", note=f"{rules_file.name}:1"),
     ]
     assert plugin.qrm_rewrite(Query("reel")) is None
 
