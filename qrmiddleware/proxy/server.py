@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
         ConfigError: If the configuration cannot work, or a port is taken.
     """
     _check_tls(settings.listen)
-    with contextlib.closing(listening_socket(settings.listen, settings.listen.port)) as listener:
+    with contextlib.closing(listening_socket(settings.listen)) as listener:
         if settings.listen.workers == 1:
             serve_socket(settings, listener, worker=0)
         else:
@@ -93,8 +93,16 @@ def _check_tls(listen: ListenSettings) -> None:
         raise ConfigError(problem) from error
 
 
-def listening_socket(listen: ListenSettings | AdminSettings, port: int) -> socket.socket:
-    """Bind an address; raises ``ConfigError`` if it is taken."""
+def listening_socket(
+    listen: ListenSettings | AdminSettings, port: int | None = None
+) -> socket.socket:
+    """Bind an address; raises ``ConfigError`` if it is taken.
+
+    Args:
+        listen: Where; names the key of the configuration if it fails.
+        port: Another port than the configured one.
+    """
+    port = listen.port or 0 if port is None else port
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
