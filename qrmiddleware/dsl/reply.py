@@ -35,6 +35,7 @@ class _Known(msgspec.Struct):
 
 
 _KNOWN: Final = msgspec.json.Decoder(_Known)
+_LEAKED: Final = f'"{NAME_PREFIX}'.encode()
 _OURS: Final = re.compile(re.escape(NAME_PREFIX) + "[0-9]+")
 
 
@@ -116,6 +117,7 @@ def read_reply(data: bytes | Raw) -> SearchReply:
         NotJsonError: If it is not a reply with hits, such as one cut by ``filter_path``.
     """
     tree = read_object(data)
+    _scrub(tree, "aggregations")
     if "hits" not in tree:
         problem = "no hits in the reply"
         raise NotJsonError(problem)
@@ -127,6 +129,7 @@ def read_reply(data: bytes | Raw) -> SearchReply:
 def _read_hit(data: Raw) -> ReplyHit:
     """Read a hit, and take the copies' names out of it; the client's own stay."""
     tree = read_object(data)
+    _scrub(tree, "inner_hits")
     known: _Known = guarded(_KNOWN.decode, data)
     wordings: tuple[int, ...] = ()
     ours = [name for name in known.names or () if _OURS.fullmatch(name)]
@@ -134,6 +137,27 @@ def _read_hit(data: Raw) -> ReplyHit:
         wordings = tuple(sorted(int(name.removeprefix(NAME_PREFIX)) for name in ours))
         tree = _exchanged(tree, _NAMES, _without(known.names, ours))
     return ReplyHit(tree, known.doc_id, known.index, known.score or 0.0, wordings)
+
+
+def _scrub(tree: RawObject, key: str) -> None:
+    """Take the copies' names out of the hits inside inner hits and ``top_hits``."""
+    if key in tree and _LEAKED in bytes(tree[key]):
+        tree[key] = raw(_scrubbed(read_value(tree[key])))
+
+
+def _scrubbed(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_scrubbed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    scrubbed = {key: _scrubbed(part) for key, part in value.items() if key != _NAMES}
+    names = value.get(_NAMES)
+    if isinstance(names, list | dict):
+        ours = [name for name in names if isinstance(name, str) and _OURS.fullmatch(name)]
+        kept = _without(names, ours) if ours else names
+        if kept is not None:
+            scrubbed[_NAMES] = kept
+    return scrubbed
 
 
 def _without(names: list[str] | dict[str, float] | None, ours: Sequence[str]) -> Json:

@@ -152,6 +152,48 @@ def test_a_hit_that_only_our_names_matched_shows_none():
     assert "matched_queries" not in hit_of(matched_queries=["_qrm.0"]).tree
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"),
+    [
+        (["_qrm.0"], {}),
+        (["_qrm.0", "mine"], {"matched_queries": ["mine"]}),
+        ({"_qrm.0": 0.5, "mine": 1.0}, {"matched_queries": {"mine": 1.0}}),
+        (["mine"], {"matched_queries": ["mine"]}),
+        ([], {"matched_queries": []}),
+    ],
+)
+def test_our_names_are_gone_from_hits_inside_hits_and_aggregations(names, kept):
+    def inner(found):
+        return {"more": {"hits": {"total": 1, "hits": [{"_id": "2", "_score": 1.5, **found}]}}}
+
+    ours = inner({"matched_queries": ["_qrm.1"]})
+    reply = read_reply(
+        reply_with(
+            {"_id": "1", "inner_hits": {**inner({"matched_queries": names}), "other": ours}},
+            aggregations={
+                "brands": {
+                    "buckets": [{"key": "a", **inner({"matched_queries": names}), "o": ours}]
+                }
+            },
+        )
+    )
+
+    rendered = json.loads(render_reply(reply, [PageHit(hit) for hit in reply.hits]))
+
+    assert rendered["hits"]["hits"] == [
+        {"_id": "1", "inner_hits": {**inner(kept), "other": inner({})}}
+    ]
+    assert rendered["aggregations"] == {
+        "brands": {"buckets": [{"key": "a", **inner(kept), "o": inner({})}]}
+    }
+
+
+def test_aggregations_without_our_names_leave_as_the_bytes_that_came():
+    data = b'{"hits":{"hits":[]},"aggregations":{"a":{"value": 1.50,"x":"qrm"}}}'
+
+    assert render_reply(read_reply(data), []) == data
+
+
 @given(st.lists(st.sampled_from(["mine", "_qrm.x", "_qrm.", "qrm.1", "_qrm.-1", "_qrm.²"])))
 def test_only_our_names_are_taken_out(names):
     came = hit_of(_id="1", matched_queries=names).tree
