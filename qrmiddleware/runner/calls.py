@@ -131,8 +131,15 @@ def start_call(pool: PluginPool, member: Member, call: Callable[[], Any]) -> Sta
     return StageCall(member, future)
 
 
-def collect(calls: list[StageCall], hook: str) -> tuple[dict[str, Any], list[Call]]:
+def collect(
+    calls: list[StageCall], hook: str, *, hurried: bool = False
+) -> tuple[dict[str, Any], list[Call]]:
     """Take the answers that have come, and give up the rest.
+
+    Args:
+        calls: Of one stage.
+        hook: That they were asked.
+        hurried: They had less time than configured, so that being late is not their fault.
 
     Returns:
         The opinions by member, and how each call went.
@@ -144,7 +151,7 @@ def collect(calls: list[StageCall], hook: str) -> tuple[dict[str, Any], list[Cal
     records: list[Call] = []
     for call in calls:
         status, problem, answer = _outcome(call)
-        if call.future is not None:
+        if call.future is not None and not (hurried and status == "timeout"):
             call.member.breaker.note(success=status in ("success", "no_opinion"))
         if status == "success":
             opinions[call.member.name] = answer

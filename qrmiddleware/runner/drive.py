@@ -36,6 +36,7 @@ class Run:
         timings_s: Time spent by stage; trips included.
         bodies: What has been sent upstream.
         blocking: Wait in the calling thread: there is no event loop.
+        hurried: The client gave less time than is configured.
         started: When it began.
     """
 
@@ -46,6 +47,7 @@ class Run:
     timings_s: dict[str, float] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
     blocking: bool = False
+    hurried: bool = False
     started: float = field(default_factory=perf_counter)
 
     @classmethod
@@ -54,7 +56,8 @@ class Run:
     ) -> "Run":
         """Begin a search; ``timeout_ms`` is the client's own, if it gave one."""
         budget = pipeline.timeout_s if timeout_ms is None else timeout_ms / 1_000
-        return cls(pipeline, budget, pipeline.stages, blocking=blocking)
+        hurried = budget < pipeline.timeout_s
+        return cls(pipeline, budget, pipeline.stages, blocking=blocking, hurried=hurried)
 
     def share_s(self) -> float:
         """Return the next stage's part of the time that is left."""
@@ -67,7 +70,7 @@ class Run:
         self.budget_s -= elapsed_s
         self.stages_left -= bool(calls)
         self.note_time(_STAGE[hook], elapsed_s)
-        opinions, records = collect(calls, hook)
+        opinions, records = collect(calls, hook, hurried=self.hurried)
         self.calls += records
         return opinions
 

@@ -148,7 +148,7 @@ def proxy(
     with ExitStack() as stack:
         stack.callback(running_proxies.clear)
 
-        def start(upstream: Engine | str, **config: Any) -> Proxy:
+        def start(upstream: Engine | str, /, **config: Any) -> Proxy:
             started = launch(upstream, config, tmp_path_factory.mktemp("proxy"))
             wait_until_ready(started)
             stack.callback(started.stop)
