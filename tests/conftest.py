@@ -10,7 +10,7 @@ import yaml
 
 CORPUS = Path(__file__).parent / "unit" / "dsl" / "corpus"
 
-hypothesis.settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("thorough", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("quick")
 

@@ -58,8 +58,18 @@ class Slots:
 
     @property
     def clause(self) -> Path:
-        """The clause that is copied once per wording."""
-        return common_clause(self.leaves)
+        """The clause that is copied once per wording.
+
+        The smallest that holds every leaf; where that is inside ``nested``, whose names no
+        engine reports, ``nested`` itself, unless its inner hits would be asked for twice.
+        """
+        at = common_clause(self.leaves)
+        node = self.query
+        for length, step in enumerate(at):
+            if step == "nested" and len(node) == 1 and "inner_hits" not in node["nested"]:
+                return at[:length]
+            node = node[step]
+        return at
 
 
 def single(slots: Slots, wording: Wording) -> Json:

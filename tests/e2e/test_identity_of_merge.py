@@ -195,7 +195,10 @@ def shown(reply: Any) -> dict[str, Any]:
     hits = [{k: json.loads(bytes(v)) for k, v in hit.tree.items()} for hit in parts.hits]
     for hit in hits:
         hit.pop("_explanation", None)
-    rest = {key: reply.get(key) for key in ("aggregations", "suggest", "timed_out")}
+    rest = {
+        key: json.loads(bytes(parts.tree.get(key, b"null")))
+        for key in ("aggregations", "suggest", "timed_out")
+    }
     return {**rest, **section, "hits": hits}
 
 
@@ -241,6 +244,33 @@ def test_another_wording_never_breaks_a_search(shop, request, text_case, text):
     assert total(answered) >= total(came)
     if text == "nothingofthekind":
         assert total(answered) == total(came)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODIES["plain"],
+        BODIES["nested"],
+        {"nested": {"path": "reviews", "query": {"match": {"reviews.text": "red shoes"}}}},
+        {"constant_score": {"filter": {"match": {"title": "red shoes"}}}},
+    ],
+    ids=["plain", "nested", "only nested", "constant score"],
+)
+def test_names_say_which_wording_found_a_hit(shop, body):
+    request = parse_search(
+        read_body(json.dumps({"query": body, "size": 500}).encode()).tree, Parameters()
+    )
+    texts = ("red shoes", "blue boots")
+    query = merged(request.slots, [Wording(texts[0]), Wording(texts[1], 0.5, 1)])
+    found = []
+    for text in texts:
+        alone = json.dumps({"query": body, "size": 500}).replace("red shoes", text)
+        found.append({hit["_id"] for hit in shop.search(alone.encode())["hits"]["hits"]})
+
+    reply = read_reply(json.dumps(shop.search(render_search(request, query))).encode())
+
+    for hit in reply.hits:
+        assert hit.wordings == tuple(n for n in (0, 1) if hit.doc_id in found[n])
 
 
 def total(reply: Any) -> int:

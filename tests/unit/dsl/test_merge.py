@@ -86,8 +86,8 @@ def test_dis_max_never_scores_below_the_users_own_wording(make_engine, shop_quer
     query = data.draw(shop_queries)
     slots = slots_of(query)
     engine = make_engine(docs)
-    if "nested" in json.dumps(query) or "boosting" in json.dumps(query):
-        return  # an average over other children, a division: lower is right
+    if "boosting" in json.dumps(query):
+        return  # a division: lower is right
 
     union = found(engine, merged(slots, [Wording("red shoe"), Wording("blue boot", 0.5, 1)]))
 
@@ -191,6 +191,13 @@ def test_should_adds_scores_and_one_wording_is_enough():
             "minimum_should_match": 1,
         }
     }
+
+
+@pytest.mark.parametrize(("more", "at"), [({}, ()), ({"inner_hits": {}}, ("nested", "query"))])
+def test_nested_is_copied_whole_unless_it_has_inner_hits(more, at):
+    query = {"nested": {"path": "reviews", "query": {"match": {"reviews.text": "red"}}, **more}}
+
+    assert slots_of(query).clause == at
 
 
 def test_inner_hits_stand_once():
