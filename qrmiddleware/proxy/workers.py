@@ -42,9 +42,12 @@ class Workers:
         self._processes = [self._start(worker) for worker in range(self._count)]
         while not self._stopping.is_set():
             wait([process.sentinel for process in self._processes], timeout=0.2)
-            if any(process.exitcode == self.CANNOT_WORK for process in self._processes):
+            dead = [n for n, process in enumerate(self._processes) if not process.is_alive()]
+            if any(self._processes[n].exitcode == self.CANNOT_WORK for n in dead):
                 return False
-            self._replace_dead()
+            if dead and not self._stopping.wait(_RESTART_DELAY_S):
+                for worker in dead:
+                    self._processes[worker] = self._start(worker)
         return True
 
     def stop(self) -> None:
@@ -57,11 +60,6 @@ class Workers:
 
     def _stop(self, *_: Any) -> None:  # noqa: ANN401 what a signal handler is given
         self._stopping.set()
-
-    def _replace_dead(self) -> None:
-        for worker, process in enumerate(self._processes):
-            if not process.is_alive() and not self._stopping.wait(_RESTART_DELAY_S):
-                self._processes[worker] = self._start(worker)
 
     def _start(self, worker: int) -> BaseProcess:
         process = self._context.Process(
