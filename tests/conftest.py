@@ -47,10 +47,24 @@ def corpus() -> list[CorpusCase]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for ``corpus_case`` every case, for ``text_case`` those with a text."""
+    """Give a test the cases that it asks for.
+
+    ``corpus_case`` is every one, ``text_case`` those with a text, and ``runnable_case`` those
+    that an engine can run, with the fixture ``shop`` on that engine.
+    """
     if "corpus_case" in metafunc.fixturenames:
         cases = corpus()
         metafunc.parametrize("corpus_case", cases, ids=[case.name for case in cases])
     if "text_case" in metafunc.fixturenames:
         cases = [case for case in corpus() if case.text]
         metafunc.parametrize("text_case", cases, ids=[case.name for case in cases])
+    if "runnable_case" in metafunc.fixturenames:
+        pairs = [
+            pytest.param(
+                engine, case, id=f"{engine}-{case.name}", marks=getattr(pytest.mark, engine)
+            )
+            for engine in ("elasticsearch", "opensearch")
+            for case in corpus()
+            if case.text and engine in case.runs_on
+        ]
+        metafunc.parametrize(("shop", "runnable_case"), pairs, indirect=["shop"], scope="module")

@@ -170,15 +170,20 @@ class Shop:
         self._transport.close()
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
+ON_BOTH_ENGINES = pytest.mark.parametrize(
+    "shop",
+    [
         pytest.param("elasticsearch", marks=pytest.mark.elasticsearch),
         pytest.param("opensearch", marks=pytest.mark.opensearch),
     ],
+    indirect=True,
+    scope="module",
 )
+
+
+@pytest.fixture(scope="module")
 def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """Two hundred products on a real engine."""
+    """Two hundred products on the engine that ``request.param`` names."""
     shop = Shop(request.getfixturevalue(f"{request.param}_url"))
     vector = {"type": "dense_vector", "dims": 4, "index": True, "similarity": "cosine"}
     shop.fill(**({"vector": vector} if request.param == "elasticsearch" else {}))
@@ -212,15 +217,12 @@ def rounded(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("combine", ["dis_max", "should"])
-def test_the_users_wording_alone_merged_is_the_search_as_it_came(shop, request, text_case, combine):
-    engine = request.node.callspec.params["shop"]
-    if engine not in text_case.runs_on:
-        pytest.skip(f"not a search for {engine} and this index")
-    body = read_body(text_case.data)
-    asked = parse_search(body.tree, Parameters.parse(text_case.parameters))
+def test_the_users_wording_alone_merged_is_the_search_as_it_came(shop, runnable_case, combine):
+    body = read_body(runnable_case.data)
+    asked = parse_search(body.tree, Parameters.parse(runnable_case.parameters))
     query = merged(asked.slots, [Wording(asked.query.text)], combine=combine)
 
-    came = shop.search(text_case.data, text_case.parameters)
+    came = shop.search(runnable_case.data, runnable_case.parameters)
     answered = shop.search(
         render_search(asked, query), str(rendered_parameters(asked, paged=False))
     )
@@ -229,14 +231,13 @@ def test_the_users_wording_alone_merged_is_the_search_as_it_came(shop, request, 
 
 
 @pytest.mark.parametrize("text", ["nothingofthekind", "red shoes"])
-def test_another_wording_never_breaks_a_search(shop, request, text_case, text):
-    engine = request.node.callspec.params["shop"]
-    if engine not in text_case.runs_on:
-        pytest.skip(f"not a search for {engine} and this index")
-    asked = parse_search(read_body(text_case.data).tree, Parameters.parse(text_case.parameters))
+def test_another_wording_never_breaks_a_search(shop, runnable_case, text):
+    asked = parse_search(
+        read_body(runnable_case.data).tree, Parameters.parse(runnable_case.parameters)
+    )
     query = merged(asked.slots, [Wording(asked.query.text), Wording(text, 0.5, 1)])
 
-    came = shop.search(text_case.data, text_case.parameters)
+    came = shop.search(runnable_case.data, runnable_case.parameters)
     answered = shop.search(
         render_search(asked, query), str(rendered_parameters(asked, paged=False))
     )
@@ -246,6 +247,7 @@ def test_another_wording_never_breaks_a_search(shop, request, text_case, text):
         assert total(answered) == total(came)
 
 
+@ON_BOTH_ENGINES
 @pytest.mark.parametrize(
     "body",
     [
@@ -278,6 +280,7 @@ def total(reply: Any) -> int:
     return found
 
 
+@ON_BOTH_ENGINES
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.parametrize("policy", POLICIES)
