@@ -34,7 +34,7 @@ def load_settings(
     """
     tree, lines = _read_file(path) if path is not None else ({}, {})
     if path is not None:
-        tree.setdefault("folder", str(path.absolute().parent))
+        tree["folder"] = str(path.absolute().parent / str(tree.get("folder", "")))
     origins: dict[Location, str] = {}
     environment = os.environ if environment is None else environment
     for location, value, origin in (*_from_environment(environment), *_from_flags(flags or {})):

@@ -1,11 +1,11 @@
 """``filter_path``, applied to a reply that the engine had to answer whole."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from msgspec import Raw
 
 from qrmiddleware.dsl.raw import RawObject, raw, read_array, read_object
+from qrmiddleware.dsl.wildcards import matches
 
 _Pattern = tuple[str, ...]
 
@@ -35,7 +35,7 @@ def _advance(patterns: Sequence[_Pattern], name: str) -> list[_Pattern]:
         if head == "**":
             rest.append(pattern)
             rest.extend(_advance([tail], name) if tail else [()])
-        elif fnmatchcase(name, head):
+        elif matches(name, head):
             rest.append(tail)
     return rest
 

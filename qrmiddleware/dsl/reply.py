@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
@@ -21,6 +20,7 @@ from qrmiddleware.dsl.raw import (
     read_value,
     write,
 )
+from qrmiddleware.dsl.wildcards import matches_any
 
 _NAMES: Final = "matched_queries"
 
@@ -183,7 +183,7 @@ def without_fields(hit: ReplyHit, ours: Sequence[str], wanted: Sequence[str]) ->
     kept = {
         name: value
         for name, value in values.items()
-        if _matches(name, wanted) or not _matches(name, ours)
+        if matches_any(name, wanted) or not matches_any(name, ours)
     }
     if len(kept) == len(values):
         return hit
@@ -203,7 +203,7 @@ def field_values(hit: ReplyHit, fields: Sequence[str], *, whole_source: bool) ->
         return {
             name: value[0] if isinstance(value, list) and len(value) == 1 else value
             for name, value in fetched.items()
-            if not fields or _matches(name, fields)
+            if not fields or matches_any(name, fields)
         }
     source = read_value(hit.tree["_source"]) if "_source" in hit.tree else {}
     if not fields:
@@ -259,10 +259,6 @@ def _exchanged(tree: RawObject, key: str, value: Json) -> RawObject:
     else:
         changed[key] = raw(value)
     return changed
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _at(source: Json, path: str) -> Json:

@@ -300,7 +300,7 @@ def _at_paths(tree: RawObject, paths: Sequence[str]) -> str | None:
         first, *rest = path.split(".")
         node: Json = read_value(tree[first]) if first in tree else None
         for step in rest:
-            if isinstance(node, list) and step.isdigit() and int(step) < len(node):
+            if isinstance(node, list) and step.isdecimal() and int(step) < len(node):
                 node = node[int(step)]
             else:
                 node = node.get(step) if isinstance(node, dict) else None

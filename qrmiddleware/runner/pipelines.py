@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from qrmiddleware.config.settings import (
     PluginSlot,
     Settings,
 )
+from qrmiddleware.dsl.wildcards import matches_any
 from qrmiddleware.errors import ConfigError, PluginError, RequestError
 from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.model import Trace
@@ -61,11 +61,7 @@ class Pipeline:
     def serves(self, index: str) -> bool:
         """Whether it takes searches of an index expression; each part must match."""
         parts = [part for part in index.split(",") if part] or ["*"]
-        return all(
-            any(fnmatchcase(part, pattern) for pattern in self.index)
-            for part in parts
-            if not part.startswith("-")
-        )
+        return all(matches_any(part, self.index) for part in parts if not part.startswith("-"))
 
     def start(self, ask: Ask) -> tuple[str, list[StageCall]]:
         """Ask every member of a stage; returns the hook and the calls under way."""

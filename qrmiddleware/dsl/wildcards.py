@@ -1,0 +1,20 @@
+"""Patterns in names, as the engines read them: ``*`` stands for anything, all else for itself."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+@lru_cache(maxsize=1_024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether the whole of ``name`` is what ``pattern`` stands for."""
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+def matches_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the patterns stands for ``name``."""
+    return any(matches(name, pattern) for pattern in patterns)

@@ -1,0 +1,35 @@
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrmiddleware.dsl.wildcards import matches, matches_any
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "expected"),
+    [
+        ("title", "title", True),
+        ("title", "t*e", True),
+        ("title", "*", True),
+        ("", "*", True),
+        ("title.raw", "title", False),
+        ("sizes[0]", "sizes[0]", True),
+        ("sizes0", "sizes[0]", False),
+        ("title", "titl?", False),
+        ("a\nb", "a*b", True),
+    ],
+)
+def test_only_the_asterisk_is_special(name, pattern, expected):
+    assert matches(name, pattern) is expected
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
+def test_agrees_with_shell_patterns_where_both_mean_the_same(pattern, name):
+    assert matches(name, pattern) == fnmatchcase(name, pattern)
+
+
+def test_one_pattern_is_enough():
+    assert matches_any("title", ["price", "t*"])
+    assert not matches_any("title", [])
