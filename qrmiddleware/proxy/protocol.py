@@ -1,25 +1,31 @@
 """HTTP as engines' clients speak it, where uvicorn by itself would lose a body."""
 
+import asyncio
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from qrmiddleware.proxy.client import error_body
+from qrmiddleware.proxy.joined import JoinedWrites
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
 _NOT_HTTP: Final = "the request is not HTTP that can be read"
 
 
 class EngineProtocol(HttpToolsProtocol):
-    """Ignores offers to upgrade, and answers what is not HTTP as an engine would.
+    """Ignores offers to upgrade, answers what is not HTTP as an engine would, joins writes.
 
     Java clients offer HTTP/2 (``upgrade: h2c``) with their first request. A server may ignore
     that, but httptools stops reading there, and the request's body would be lost.
 
     Source: RFC 9110, section 7.8.
     """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        super().connection_made(JoinedWrites(cast("asyncio.Transport", transport), self.loop))
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless it offers an upgrade: then it is read again without."""
