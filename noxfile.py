@@ -52,7 +52,7 @@ def docs(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run against real Elasticsearch, OpenSearch, Redis and Chromium, which it starts."""
     engines = "elasticsearch or opensearch or redis or browser"
-    uv(session, "pytest", "-m", engines, "--durations=10", *session.posargs)
+    uv(session, "pytest", "-m", engines, "-rs", "--durations=10", *session.posargs)
 
 
 @nox.session(name="bench_smoke")
