@@ -66,6 +66,10 @@ class Hooks:
         callers = self._manager.get_hookcallers(plugin) or []
         return tuple(caller.name for caller in callers)
 
+    def instant(self, name: str) -> bool:
+        """Whether a plugin says that its next answer takes microseconds; see ``docs/hooks.md``."""
+        return getattr(self._manager.get_plugin(name), "instant", False) is True
+
     def startup(self) -> None:
         """Let every plugin load what it needs, in order.
 

@@ -82,6 +82,29 @@ class Breaker:
                 self._open_until = self._clock() + self._reset_s
 
 
+class Pace:
+    """Whether a plugin that says it answers at once does so.
+
+    Args:
+        limit_s: Longer calls are slow.
+        patience: Slow calls in a row after which it is not believed any more.
+    """
+
+    def __init__(self, limit_s: float = 0.005, patience: int = 3) -> None:
+        self._limit_s = limit_s
+        self._patience = patience
+        self._slow = 0
+
+    @property
+    def believed(self) -> bool:
+        """Whether it is called where it would be waited for."""
+        return self._slow < self._patience
+
+    def note(self, elapsed_s: float) -> None:
+        """Learn how long such a call took."""
+        self._slow = self._slow + 1 if elapsed_s > self._limit_s else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One plugin in its place in a pipeline.
@@ -91,12 +114,14 @@ class Member:
         timeout_s: The longest it may take; ``None`` for its share of the search's time.
         ignore_failure: Go on without it when it fails.
         breaker: Of this member.
+        pace: Of this member.
     """
 
     name: str
     timeout_s: float | None
     ignore_failure: bool
     breaker: Breaker
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(slots=True)
@@ -121,14 +146,38 @@ class StageCall:
         return share_s if own is None else min(own, share_s)
 
 
-def start_call(pool: PluginPool, member: Member, call: Callable[[], Any]) -> StageCall:
-    """Ask a member, unless its circuit is open or the pool is full."""
+def start_call(
+    pool: PluginPool, member: Member, call: Callable[[], Any], *, instant: bool = False
+) -> StageCall:
+    """Ask a member, unless its circuit is open or the pool is full.
+
+    Args:
+        pool: Where it is asked.
+        member: Who is asked.
+        call: The question.
+        instant: The plugin says that it answers at once: it is asked here and now, because
+            waking a thread would take longer than its answer. Who is slow all the same is
+            not believed again.
+    """
     if not member.breaker.admits():
         return StageCall(member, refusal="open_circuit")
+    if instant and member.pace.believed:
+        return _answered(member, call)
     future = pool.submit(call)
     if future is None:
         return StageCall(member, refusal="saturated")
     return StageCall(member, future)
+
+
+def _answered(member: Member, call: Callable[[], Any]) -> StageCall:
+    future: Future[Any] = Future()
+    asked = StageCall(member, future)
+    try:
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001 as a pool's future does, for whoever reads it
+        future.set_exception(error)
+    member.pace.note(perf_counter() - asked.started)
+    return asked
 
 
 def collect(

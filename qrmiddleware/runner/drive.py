@@ -92,7 +92,7 @@ class Run:
         answers = [
             (_awaitable(call.future), call.limit(share))
             for call in calls
-            if call.future is not None
+            if call.future is not None and not call.future.done()
         ]
         waits = [asyncio.wait([answer], timeout=limit) for answer, limit in answers]
         try:

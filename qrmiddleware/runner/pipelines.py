@@ -67,7 +67,12 @@ class Pipeline:
         """Ask every member of a stage; returns the hook and the calls under way."""
         hook, questions = self._questions(ask)
         calls = [
-            start_call(self.pool, member, partial(questions, member.name))
+            start_call(
+                self.pool,
+                member,
+                partial(questions, member.name),
+                instant=self.hooks.instant(member.name),
+            )
             for member in self.members[hook]
         ]
         return hook, calls

@@ -74,6 +74,11 @@ class RewriteTable:
         if settings.misses:
             self._misses = MissLog(settings.misses, max_bytes=settings.misses_max_bytes)
 
+    @property
+    def instant(self) -> bool:
+        """Whether an answer takes microseconds: from a file that the machine has in memory."""
+        return self._settings.path is not None
+
     @hookimpl
     def qrm_startup(self) -> None:
         """Check the table and the log.

@@ -29,6 +29,11 @@ class LiveRules:
         self._current = read()
         self._checked_ns = time.monotonic_ns()
 
+    @property
+    def due(self) -> bool:
+        """Whether the next call looks at the files, and may read them."""
+        return time.monotonic_ns() - self._checked_ns >= _CHECK_EVERY_NS
+
     def current(self) -> RuleSet:
         """Return the rules, read anew if a file has changed.
 
@@ -36,9 +41,7 @@ class LiveRules:
             ConfigError: If a changed file holds errors: once for each change, and the rules
                 that were there before stay in use.
         """
-        if time.monotonic_ns() - self._checked_ns < _CHECK_EVERY_NS:
-            return self._current
-        if self._lock.acquire(blocking=False):
+        if self.due and self._lock.acquire(blocking=False):
             try:
                 self._follow()
             finally:

@@ -59,6 +59,11 @@ class Rules:
         self._settings = settings
         self._rules: LiveRules | None = None
 
+    @property
+    def instant(self) -> bool:
+        """Whether the next answer takes microseconds: not when files are looked at again."""
+        return self._rules is not None and not self._rules.due
+
     @hookimpl
     def qrm_startup(self) -> None:
         """Read the files; raises ``ConfigError`` with every error in them."""

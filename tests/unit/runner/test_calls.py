@@ -8,6 +8,7 @@ from qrmiddleware import PluginError
 from qrmiddleware.runner.calls import (
     Breaker,
     Member,
+    Pace,
     PluginPool,
     StageCall,
     collect,
@@ -247,3 +248,47 @@ def test_timeouts_and_errors_open_the_circuit(pool, clock):
 @pytest.mark.parametrize(("own", "limit"), [(None, 0.05), (0.02, 0.02), (1.0, 0.05)])
 def test_a_member_may_take_its_own_time_but_no_more_than_its_share(own, limit):
     assert StageCall(member(timeout_s=own)).limit(0.05) == limit
+
+
+def test_who_answers_at_once_is_asked_where_it_is_waited_for(pool):
+    where = []
+
+    call = start_call(
+        pool, member(), lambda: where.append(threading.current_thread()) or [1], instant=True
+    )
+
+    assert where == [threading.current_thread()]
+    opinions, (record,) = collect([call], "qrm_rewrite")
+    assert opinions == {"a": [1]}
+    assert record.status == "success"
+
+
+def test_the_error_of_who_answers_at_once_is_its_own(pool):
+    call = start_call(pool, member(), lambda: 1 / 0, instant=True)
+
+    _, (record,) = collect([call], "qrm_rewrite")
+
+    assert record.status == "error"
+
+
+def test_who_is_slow_again_and_again_is_not_believed_any_more():
+    pace = Pace(limit_s=0.005, patience=3)
+
+    for elapsed_s in (0.1, 0.1, 0.001, 0.1, 0.1):
+        pace.note(elapsed_s)
+    still = pace.believed
+    pace.note(0.1)
+
+    assert still
+    assert not pace.believed
+
+
+def test_who_is_not_believed_is_asked_in_the_pool(pool):
+    slow = member()
+    for _ in range(3):
+        slow.pace.note(1.0)
+    where = []
+
+    settled(start_call(pool, slow, lambda: where.append(threading.current_thread()), instant=True))
+
+    assert where != [threading.current_thread()]
