@@ -15,7 +15,6 @@ from qrmiddleware.dsl.raw import (
     RawObject,
     guarded,
     raw,
-    read_array,
     read_object,
     read_value,
     write,
@@ -34,7 +33,8 @@ class _Known(msgspec.Struct):
     names: list[str] | dict[str, float] | None = msgspec.field(name=_NAMES, default=None)
 
 
-_KNOWN: Final = msgspec.json.Decoder(_Known)
+_KNOWN: Final = msgspec.json.Decoder(list[_Known])
+_TREES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
 _LEAKED: Final = f'"{NAME_PREFIX}'.encode()
 _OURS: Final = re.compile(re.escape(NAME_PREFIX) + "[0-9]+")
 
@@ -122,15 +122,15 @@ def read_reply(data: bytes | Raw) -> SearchReply:
         problem = "no hits in the reply"
         raise NotJsonError(problem)
     section = read_object(tree["hits"])
-    hits = [_read_hit(item) for item in read_array(section.get("hits", Raw(b"[]")))]
-    return SearchReply(tree, section, tuple(hits))
+    listed = section.get("hits", Raw(b"[]"))
+    trees: list[RawObject] = guarded(_TREES.decode, listed)
+    known: list[_Known] = guarded(_KNOWN.decode, listed)
+    return SearchReply(tree, section, tuple(map(_read_hit, trees, known)))
 
 
-def _read_hit(data: Raw) -> ReplyHit:
-    """Read a hit, and take the copies' names out of it; the client's own stay."""
-    tree = read_object(data)
+def _read_hit(tree: RawObject, known: _Known) -> ReplyHit:
+    """Put a hit together without the copies' names; the client's own stay."""
     _scrub(tree, "inner_hits")
-    known: _Known = guarded(_KNOWN.decode, data)
     wordings: tuple[int, ...] = ()
     ours = [name for name in known.names or () if _OURS.fullmatch(name)]
     if ours:
@@ -227,15 +227,13 @@ def render_reply(
         max_score: The ``max_score`` to show; ``None`` leaves the engine's.
         extension: The ``ext.qrm`` object to show; empty shows none.
     """
-    section = dict(reply.section)
-    section["hits"] = raw([_render_hit(item) for item in page])
+    section: dict[str, Json] = {**reply.section, "hits": [_render_hit(item) for item in page]}
     if max_score is not None and "max_score" in section:
-        section["max_score"] = raw(max_score)
-    tree = dict(reply.tree)
-    tree["hits"] = raw(section)
+        section["max_score"] = max_score
+    tree: dict[str, Json] = {**reply.tree, "hits": section}
     if extension:
-        others = read_object(tree["ext"]) if "ext" in tree else {}
-        tree["ext"] = raw({**others, "qrm": raw(extension)})
+        others = read_object(reply.tree["ext"]) if "ext" in tree else {}
+        tree["ext"] = {**others, "qrm": extension}
     return write(tree)
 
 

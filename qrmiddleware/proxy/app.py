@@ -72,8 +72,7 @@ class ProxyApp:
             request.stop_watching()
             metrics.in_flight.dec()
             elapsed_s = perf_counter() - began
-            metrics.requests.labels(route.kind, str(reply.status)).inc()
-            metrics.request_seconds.labels(route.kind).observe(elapsed_s)
+            metrics.note_request(route.kind, reply.status, elapsed_s)
             self._log_access(request, reply, elapsed_s)
 
     async def _serve(self, route: Route, request: ClientRequest, reply: ClientReply) -> None:

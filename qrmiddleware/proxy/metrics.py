@@ -1,6 +1,7 @@
 """Counts and times, for Prometheus."""
 
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -11,11 +12,16 @@ _SECONDS: Final = (
 )  # fmt: skip
 
 
+def _labelled(metric: Counter | Histogram, *labels: str) -> Any:  # noqa: ANN401 of the metric's type
+    return metric.labels(*labels)
+
+
 class Metrics:
     """All that is counted by one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._labelled = cache(_labelled)
         self.requests = Counter(
             "qrm_requests", "Requests answered", ["kind", "status"], registry=self.registry
         )
@@ -55,11 +61,16 @@ class Metrics:
     def note_search(self, run: Run, outcome: str) -> None:
         """Count one search, its stages and its plugin calls."""
         name = run.pipeline.name
-        self.searches.labels(name, outcome).inc()
+        self._labelled(self.searches, name, outcome).inc()
         for stage, elapsed_s in run.timings_s.items():
-            self.stage_seconds.labels(name, stage).observe(elapsed_s)
+            self._labelled(self.stage_seconds, name, stage).observe(elapsed_s)
         for call in run.calls:
-            self.plugin_calls.labels(name, call.plugin, call.hook, call.status).inc()
+            self._labelled(self.plugin_calls, name, call.plugin, call.hook, call.status).inc()
+
+    def note_request(self, kind: str, status: int, elapsed_s: float) -> None:
+        """Count one request, and the time it took."""
+        self._labelled(self.requests, kind, str(status)).inc()
+        self._labelled(self.request_seconds, kind).observe(elapsed_s)
 
     def render(self) -> bytes:
         """Write them in Prometheus's text format."""

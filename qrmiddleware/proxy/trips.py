@@ -74,7 +74,10 @@ class Trips:
             RefusedError: If one is not answered with 200.
         """
         upstream = parameters.without(RENDERED_HERE)
-        replies = await self._exchange.together(self.ask(body, upstream) for body in bodies)
+        if len(bodies) == 1:
+            replies = [await self.ask(bodies[0], upstream)]
+        else:
+            replies = await self._exchange.together(self.ask(body, upstream) for body in bodies)
         for reply in replies:
             if reply.status != 200:  # noqa: PLR2004 the HTTP status for success
                 raise RefusedError(reply)
