@@ -1,0 +1,1 @@
+"""``qrm eval``: measures relevance."""
