@@ -9,7 +9,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     MutableMapping,
 )
@@ -46,14 +45,35 @@ class TooLargeError(Exception):
         self.head = head
 
 
+class Hangup:
+    """One connection's word to whoever serves it that the client has gone.
+
+    It stands in the ASGI scope, where waiting for ``receive`` would take a task a request.
+    """
+
+    KEY: Final = "qrm.hangup"
+    """Of the scope."""
+
+    def __init__(self) -> None:
+        self._told: Callable[[], None] | None = None
+
+    def tell(self, told: Callable[[], None] | None) -> None:
+        """Call this when the client goes, in place of what was to be called; ``None`` for nobody."""
+        self._told = told
+
+    def happened(self) -> None:
+        """Say that the client has gone."""
+        if self._told is not None:
+            self._told()
+
+
 class ClientRequest:
     """What a client asks: an ASGI scope with words for what the proxy looks at."""
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._receive = receive
         self._body_read = False
-        self._watch: Callable[[], Coroutine[Any, Any, None]] | None = None
-        self._watching: asyncio.Future[None] | None = None
+        self._hangup: Hangup = scope.get(Hangup.KEY) or Hangup()
         self.gone = False
         """Whether the client has closed the connection before its reply."""
         self.method: str = scope["method"]
@@ -130,8 +150,6 @@ class ClientRequest:
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             self._body_read = not message.get("more_body", False)
-            if self._body_read and self._watch is not None:
-                self._watching = asyncio.ensure_future(self._watch())
             yield message.get("body", b"")
 
     async def body(self, limit: int) -> bytes:
@@ -168,24 +186,18 @@ class ClientRequest:
         return text
 
     def cancel_when_gone(self, serving: "asyncio.Task[Any]", reply: "ClientReply") -> None:
-        """Cancel the task that serves this request if the client goes before its reply.
+        """Cancel the task that serves this request if the client goes before its reply."""
 
-        The connection is watched from the moment the body has been read.
-        """
-
-        async def watch() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+        def cancel() -> None:
             if not reply.finished:
                 self.gone = True
                 serving.cancel()
 
-        self._watch = watch
+        self._hangup.tell(cancel)
 
     def stop_watching(self) -> None:
         """Let the connection go."""
-        if self._watching is not None:
-            self._watching.cancel()
+        self._hangup.tell(None)
 
 
 class ClientReply:

@@ -2,12 +2,12 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from qrmiddleware.proxy.client import error_body
+from qrmiddleware.proxy.client import Hangup, error_body
 from qrmiddleware.proxy.joined import JoinedWrites
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
@@ -25,7 +25,18 @@ class EngineProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
+        self._hangup = Hangup()
         super().connection_made(JoinedWrites(cast("asyncio.Transport", transport), self.loop))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the connection go, and say so to whoever serves it."""
+        super().connection_lost(exc)
+        self._hangup.happened()
+
+    def on_message_begin(self) -> None:
+        """Begin a request's scope."""
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[Hangup.KEY] = self._hangup
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless it offers an upgrade: then it is read again without."""

@@ -58,7 +58,7 @@ class ReplyReader:
         self.keeps_alive = False
         self.buffered_bytes = 0
         self._bodiless = bodiless
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._chunks: deque[bytes] = deque()
         self._head_bytes = 0
         self._until_end = True
@@ -69,12 +69,17 @@ class ReplyReader:
         Raises:
             WireError: If they make no HTTP reply.
         """
+        if self._parser is None:
+            self.keeps_alive = False
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             if not self.complete:
                 raise WireError(str(error.__context__ or error)) from error
             self.keeps_alive = False
+        if self.complete:
+            self._parser = None  # it refers back to this; a cycle would wait for the collector
 
     def end(self) -> None:
         """Note that nothing more comes; completes a reply that only the end delimits."""
@@ -101,7 +106,7 @@ class ReplyReader:
 
     def on_headers_complete(self) -> None:
         """Take the head, unless it announces another, or is one too many."""
-        if self.complete:
+        if self.complete or self._parser is None:
             return
         status = self._parser.get_status_code()
         if status == _SWITCHING:
