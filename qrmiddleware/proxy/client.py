@@ -1,6 +1,5 @@
 """One request of a client and its reply, over ASGI."""
 
-import asyncio
 import gzip
 import re
 import zlib
@@ -13,12 +12,15 @@ from collections.abc import (
     MutableMapping,
 )
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from qrmiddleware.dsl.raw import write
 from qrmiddleware.dsl.uri import Parameters, join_target
 from qrmiddleware.upstream.exchange import Headers, UpstreamRequest
 from qrmiddleware.upstream.fields import end_to_end
+
+if TYPE_CHECKING:
+    import asyncio
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -58,7 +60,7 @@ class Hangup:
         self._told: Callable[[], None] | None = None
 
     def tell(self, told: Callable[[], None] | None) -> None:
-        """Call this when the client goes, in place of what was to be called; ``None`` for nobody."""
+        """Call this when the client goes, and nothing else any more; ``None`` for nobody."""
         self._told = told
 
     def happened(self) -> None:

@@ -8,14 +8,13 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from qrmiddleware.proxy.client import Hangup, error_body
-from qrmiddleware.proxy.joined import JoinedWrites
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
 _NOT_HTTP: Final = "the request is not HTTP that can be read"
 
 
 class EngineProtocol(HttpToolsProtocol):
-    """Ignores offers to upgrade, answers what is not HTTP as an engine would, joins writes.
+    """Ignores offers to upgrade, answers what is not HTTP as an engine would, tells of hang-ups.
 
     Java clients offer HTTP/2 (``upgrade: h2c``) with their first request. A server may ignore
     that, but httptools stops reading there, and the request's body would be lost.
@@ -26,7 +25,7 @@ class EngineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._hangup = Hangup()
-        super().connection_made(JoinedWrites(cast("asyncio.Transport", transport), self.loop))
+        super().connection_made(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the connection go, and say so to whoever serves it."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import json
 
 import pytest
 from pydantic import BaseModel
@@ -223,3 +225,55 @@ async def test_nothing_is_lost_with_many_clients_at_once(proxied, one_synonym, l
 
     assert {answer.status for answer in answers} == {200}
     assert len(proxy.engine.asked) == 50
+
+
+def ours(thing: object) -> bool:
+    """Whether an object is of the proxy or its server, or runs their code."""
+    code = getattr(thing, "cr_code", None) or getattr(thing, "f_code", None)
+    where = code.co_filename if code else type(thing).__module__
+    return any(name in where for name in ("qrmiddleware", "uvicorn", "httptools")) and not any(
+        name in where for name in ("tests", "qrmiddleware_benchmarks")
+    )
+
+
+@contextlib.contextmanager
+def garbage():
+    """Collect what the collector has to free while the block runs."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    found: list[str] = []
+    try:
+        yield found
+        gc.collect()
+        found += sorted({type(thing).__name__ for thing in gc.garbage if ours(thing)})
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+@pytest.mark.parametrize("policy", ["dis_max", "append", "rrf"])
+@pytest.mark.parametrize("target", ["/_cat/indices", "/p/_search", "/_msearch", "/p/_count"])
+async def test_a_request_leaves_nothing_to_the_garbage_collector(proxied, laptop, target, policy):
+    pipeline = {"rewriters": [{"plugin": "synonyms"}], "merge": {"policy": policy}}
+    proxy = await proxied(pipelines={"default": pipeline})
+    body = b'{}\n{"query":{"match":{"title":"laptop"}}}\n' if target == "/_msearch" else b""
+    body = body or json.dumps(laptop).encode()
+    head = (
+        f"POST {target} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+
+    async def ask() -> None:
+        writer.write(head + body)
+        assert (await proxy.read(reader)).status == 200
+
+    await ask()
+    with garbage() as found:
+        for _ in range(3):
+            await ask()
+    writer.close()
+
+    assert found == []

@@ -80,3 +80,18 @@ async def test_what_is_no_http_is_refused_in_the_engines_shape(proxied, raw):
     assert answer.json["status"] == 400
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_the_upstream_is_not_asked_on_for_a_client_that_hangs_up_with_a_request_waiting(
+    proxied,
+):
+    proxy = await proxied(lambda _: asyncio.sleep(60))
+    _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    request = b"POST /p/_search HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+
+    writer.write(request + request)
+    await asyncio.wait_for(proxy.engine.got_one.wait(), 2)
+    writer.transport.abort()
+    await asyncio.wait_for(proxy.engine.hung_up.wait(), 2)
+
+    assert len(proxy.engine.asked) == 1
