@@ -6,12 +6,23 @@ from types import MappingProxyType
 from typing import Final
 
 from qrmiddleware.evaluation.collection import Document, JudgedQueries
-from qrmiddleware.evaluation.formats import jsonl
+from qrmiddleware.evaluation.formats import (
+    beir,
+    esci,
+    jsonl,
+    quepid,
+    search_relevance,
+    trec,
+    ubi,
+    wands,
+)
 from qrmiddleware.evaluation.formats.format import Format, Source
 from qrmiddleware.evaluation.formats.rows import FormatError
 
+_ALL: Final = (esci, wands, beir, ubi, jsonl, search_relevance, quepid, trec)
+
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
-    {each.name: each for each in (jsonl.FORMAT,)}
+    {module.FORMAT.name: module.FORMAT for module in _ALL}
 )
 """By name, in the order in which they are tried."""
 

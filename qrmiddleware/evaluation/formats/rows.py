@@ -1,4 +1,4 @@
-"""Lines of files as rows of named values; what is wrong with one is said with its place."""
+"""Files as rows of named values; what is wrong with one is said with its place."""
 
 import csv
 import gzip
@@ -24,13 +24,11 @@ class Row:
     """One line of a file.
 
     Attributes:
-        file: Where it stands.
-        number: Which line, the first being 1; its last one if it takes several.
+        place: Where it stands, such as ``judgments.tsv:7``.
         values: What it holds by name.
     """
 
-    file: Path
-    number: int
+    place: str
     values: Mapping[str, Any]
 
     def text(self, *names: str) -> str:
@@ -45,26 +43,43 @@ class Row:
         expected = f"a value for {names[0]!r}"
         raise self.wrong(expected)
 
+    def number(self, name: str) -> float:
+        """Return a number.
+
+        Raises:
+            FormatError: If there is none.
+        """
+        number = self._number(name)
+        if math.isnan(number):
+            expected = f"a number for {name!r}"
+            raise self.wrong(expected)
+        return number
+
     def integer(self, name: str) -> int:
         """Return a whole number, which may be written as ``2.0``.
 
         Raises:
             FormatError: If there is none.
         """
-        try:
-            number = float(self.values[name])
-        except (KeyError, TypeError, ValueError):
-            number = math.nan
+        number = self._number(name)
         if not number.is_integer():
             expected = f"a whole number for {name!r}"
             raise self.wrong(expected)
         return int(number)
 
+    def _number(self, name: str) -> float:
+        value = self.values.get(name)
+        try:
+            number = float(value) if isinstance(value, (str, int, float)) else math.nan
+        except ValueError:
+            number = math.nan
+        return number if math.isfinite(number) else math.nan
+
     def wrong(self, expected: str) -> FormatError:
         """Return the error to raise."""
         shown = json.dumps(dict(self.values), ensure_ascii=False, default=str)
         found = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-        return FormatError(f"{self.file}:{self.number}: expected {expected}, found {found}")
+        return FormatError(f"{self.place}: expected {expected}, found {found}")
 
 
 @contextmanager
@@ -109,20 +124,22 @@ def json_rows(file: Path) -> Iterator[Row]:
             if not isinstance(value, dict):
                 message = f"{file}:{number}: expected a JSON object, found {_start(line)}"
                 raise FormatError(message)
-            yield Row(file, number, value)
+            yield Row(f"{file}:{number}", value)
 
 
-def table_rows(file: Path, *, needs: Sequence[str], delimiter: str = "\t") -> Iterator[Row]:
+def table_rows(
+    file: Path, *, needs: Sequence[str], delimiter: str = "\t", ragged: bool = False
+) -> Iterator[Row]:
     """Yield the rows of a table that names its columns in the first line.
 
     Args:
         file: With quotes as in CSV around values that need them.
         needs: Columns that must be there; others may.
         delimiter: Between columns.
+        ragged: Rows may lack values at their end; empty ones take their place.
 
     Raises:
-        FormatError: If a column is missing, or a row has more or fewer values than there are
-            columns.
+        FormatError: If a column is missing, or a row has too many or too few values.
     """
     with open_text(file) as lines:
         table = csv.reader(lines, delimiter=delimiter)
@@ -135,12 +152,37 @@ def table_rows(file: Path, *, needs: Sequence[str], delimiter: str = "\t") -> It
                 )
                 raise FormatError(message)
             for values in filter(None, table):
-                if len(values) != len(columns):
+                padded = values + [""] * (len(columns) - len(values)) if ragged else values
+                if len(padded) != len(columns):
                     raise _uneven(file, table.line_num, columns, values)
-                yield Row(file, table.line_num, dict(zip(columns, values, strict=True)))
+                yield Row(f"{file}:{table.line_num}", dict(zip(columns, padded, strict=True)))
         except csv.Error as error:
             message = f"{file}:{table.line_num}: not a table ({error})"
             raise FormatError(message) from error
+
+
+def word_rows(file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """Yield the rows of a table without a head, whose values are words; empty lines are skipped.
+
+    Raises:
+        FormatError: If a line has more or fewer words than there are columns.
+    """
+    with open_text(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            words = line.split()
+            if words and len(words) != len(columns):
+                raise _uneven(file, number, columns, words)
+            if words:
+                yield Row(f"{file}:{number}", dict(zip(columns, words, strict=True)))
+
+
+def first_line(file: Path) -> str:
+    """Return a text file's first line without its end; empty if it is no text."""
+    try:
+        with open_text(file) as lines:
+            return lines.readline().rstrip("\r\n")
+    except FormatError:
+        return ""
 
 
 def _uneven(file: Path, number: int, columns: Sequence[str], values: Sequence[str]) -> FormatError:
