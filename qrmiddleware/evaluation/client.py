@@ -15,6 +15,7 @@ BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAI
 """What an engine answers that has too much to do."""
 
 _SHOWN: Final = 300
+_BRANDS: Final[Mapping[str | None, str]] = {"opensearch": "OpenSearch"}
 _HINTS: Final[Mapping[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "; give credentials: user:password@ in the URL, or --api-key-env",
     HTTPStatus.FORBIDDEN: "; the credentials do not allow it",
@@ -109,9 +110,22 @@ class EngineClient:
         try:
             _, told = await self.call("GET", "/")
             version = told["version"]
-            return f"{version.get('distribution', 'Elasticsearch')} {version['number']}"
+            if version.get("build_flavor") == "embedded":
+                return "the embedded engine"
+            return (
+                f"{_BRANDS.get(version.get('distribution'), 'Elasticsearch')} {version['number']}"
+            )
         except (RefusedError, KeyError, TypeError, AttributeError):
-            return "the engine"
+            return await self._node()
+
+    async def _node(self) -> str:
+        """Ask a node for its version, for engines without ``GET /``."""
+        try:
+            _, told = await self.call("GET", "/_nodes/_local/none")
+            versions = {node["version"] for node in told["nodes"].values()}
+            return f"version {' '.join(sorted(versions))}"
+        except (RefusedError, KeyError, TypeError, AttributeError):
+            return "an engine that does not tell its name"
 
 
 def _read(text: bytes) -> Any:  # noqa: ANN401 JSON

@@ -143,7 +143,7 @@ def _summary(engine: str, url: str, plan: IndexPlan, done: Indexed) -> str:
     lines = [
         f"{where}, in {done.duration_s:.1f} s ({rate:,.0f} a second)",
         f"text fields: {', '.join(texts) or 'see the mapping'}{how}",
-        "merged to one segment" if done.merged else "not merged: this engine has no segments",
+        "merged to one segment" if done.merged else "not merged: this engine does not offer it",
     ]
     if done.count < done.sent:
         lines.append(f"[yellow]{done.sent - done.count:,} documents came under an id again[/]")
@@ -262,6 +262,7 @@ def _counting(what: str) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.completed:,} documents"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as progress:
+    off = not err.is_terminal
+    with Progress(*columns, console=err, transient=True, disable=off) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count: progress.advance(task, count)
