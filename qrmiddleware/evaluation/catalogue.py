@@ -22,7 +22,7 @@ SAMPLE: Final = 1_000
 _BATCH_DOCUMENTS: Final = 500
 _BATCH_BYTES: Final = 4 * 2**20
 _ATTEMPTS: Final = 10
-_WAIT: Final = tenacity.wait_exponential_jitter(initial=0.5, max=30)
+_WAIT: Final = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 _UNSUPPORTED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
 Line = tuple[str, bytes]
