@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -114,16 +115,15 @@ def test_an_analyzer_that_the_engine_lacks_is_said_and_leaves_nothing_behind(
 def test_credentials_go_into_the_url_and_not_into_the_output(
     secure_opensearch: Engine, wands: Path
 ):
-    trust = ("--ca-certs", secure_opensearch.ca_certs)
-    options = ("--index", "eval-secure", "--replace", *trust)
-    scheme, _, rest = secure_opensearch.url.partition("://")
-    host = rest.rpartition("@")[2]
+    engine = secure_opensearch
+    options = ("--index", "eval-secure", "--replace", "--ca-certs", engine.ca_certs)
+    user = f"{engine.username}:{quote(engine.password, safe='')}@"
 
-    ran = run("index", wands, "--url", secure_opensearch.url, *options)
-    refused = run("index", wands, "--url", f"{scheme}://{host}", *options)
+    ran = run("index", wands, "--url", engine.url.replace("://", f"://{user}"), *options)
+    refused = run("index", wands, "--url", engine.url, *options)
 
     assert ran.returncode == 0, ran.stderr
-    assert f"2 documents are in eval-secure at {scheme}://{host} (" in ran.stdout
+    assert f"2 documents are in eval-secure at {engine.url} (" in ran.stdout
     assert refused.returncode == 2
     assert "was answered with 401" in refused.stderr
     assert "give credentials" in refused.stderr
