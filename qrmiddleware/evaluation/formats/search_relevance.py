@@ -106,7 +106,7 @@ FORMAT: Final = Format(
     fits=fits,
     options={
         "judgments": Option("The file, if there are several."),
-        **gain_options(),
+        **gain_options("linear"),
     },
     judged=judged,
 )
