@@ -259,7 +259,9 @@ def _template(settings: ArmSettings, defaults: Defaults) -> SearchTemplate:
     if body is not None:
         return body_template(body)
     if not fields:
-        message = f"arm {settings.name}: nothing to ask: give --fields title^2,description or --body"
+        message = (
+            f"arm {settings.name}: nothing to ask: give --fields title^2,description or --body"
+        )
         raise ConfigError(message)
     try:
         return fields_template(

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -174,7 +175,7 @@ def test_holm_never_lowers_a_p_value_nor_changes_their_order(p_values):
 
     assert all(p_values[name] <= found[name] <= 1 for name in p_values)
     ordered = sorted(p_values, key=p_values.__getitem__)
-    assert all(found[a] <= found[b] for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(found[a] <= found[b] for a, b in itertools.pairwise(ordered))
 
 
 def test_p_values_of_one_measure_are_corrected_for_the_number_of_arms():
