@@ -245,7 +245,7 @@ def _remarks(run: ArmRun, *, provenance: bool) -> Iterator[str]:
 
 
 def strangers(judged: JudgedQueries, run: ArmRun) -> str:
-    """Say so if not one hit is judged: then ids of hits and of judgments most likely differ in kind.
+    """Say so if not one hit is judged: then hits and judgments most likely differ in their ids.
 
     Args:
         judged: The judgments.

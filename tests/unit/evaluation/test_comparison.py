@@ -11,6 +11,7 @@ from qrmiddleware.evaluation.comparison import (
     Evaluation,
     bootstrap,
     compare,
+    evaluate,
     extremes,
     holm,
     paired_t_test,
@@ -208,3 +209,26 @@ def test_an_evaluation_holds_it_all():
 
     assert evaluation.arms[0].means[NDCG] == 0.0
     assert evaluation.differences == ()
+
+
+def test_all_arms_are_measured_on_the_queries_that_all_have_answered():
+    collection = JudgedQueries(
+        tuple(JudgedQuery(name, name) for name in ("good", "barren", "failed", "absent")),
+        {"good": {"a": 1}, "barren": {"a": 0}, "failed": {"a": 1}, "absent": {"a": 1}},
+    )
+    plain = ArmRun("plain", {name: ranking(name, "a") for name in ("good", "barren", "failed")}, 10)
+    rules = ArmRun("rules", {"failed": Ranking("failed", (), problem="HTTP 500")}, 10)
+
+    evaluation = evaluate("shop", collection, [plain, rules], {"depth": "10"})
+
+    assert [query.query_id for query in evaluation.judged.queries] == ["good", "absent"]
+    assert evaluation.arms[0].by_query["RR"] == {"good": 1.0, "absent": 0.0}
+    assert evaluation.arms[1].by_query["RR"] == {"good": 0.0, "absent": 0.0}
+    assert {each.arm for each in evaluation.differences} == {"rules"}
+    assert evaluation.environment == {
+        "queries": "4",
+        "queries measured": "2",
+        "left out, nothing is judged relevant": "1",
+        "left out, an arm failed": "1",
+        "depth": "10",
+    }
