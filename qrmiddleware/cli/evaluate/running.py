@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -24,10 +25,16 @@ from qrmiddleware.evaluation.arms import (
 from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_depth, strangers
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
 from qrmiddleware.evaluation.client import Wanted
-from qrmiddleware.evaluation.collection import JudgedQueries
-from qrmiddleware.evaluation.comparison import Evaluation, evaluate
+from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
+from qrmiddleware.evaluation.comparison import (
+    Evaluation,
+    evaluate,
+    with_rewrite_values,
+    wordings,
+)
 from qrmiddleware.evaluation.formats.trec_runs import read_run, write_run
 from qrmiddleware.evaluation.rankings import ArmRun
+from qrmiddleware.evaluation.rewriting import JudgmentsJudge
 
 _SHOWN_FAILURES = 5
 
@@ -81,6 +88,16 @@ def run(
         bool,
         typer.Option("--provenance", help="Ask qrm proxies which wording found which hit."),
     ] = False,
+    value_rewrites: Annotated[
+        bool,
+        typer.Option(
+            "--value-rewrites",
+            help="Search the first arm for each rewrite alone, too, and value what it finds.",
+        ),
+    ] = False,
+    rewrite_depth: Annotated[
+        int, typer.Option(min=1, help="How many hits of a rewrite are valued.")
+    ] = 100,
     api_key_env: Annotated[
         str, typer.Option(help="Environment variable with an API key for all arms.")
     ] = "",
@@ -118,6 +135,7 @@ def run(
         --arm 'on=http://localhost:9250/products;pipeline=shop;header=X-QRM-Timeout-Ms: 500'
 
         qrm eval run --data ./judged --arms arms.yaml --depth 100 --save-runs ./runs
+        --value-rewrites
     """
     check_depth(depth)
     judged = load(data, format_name, choices, folds)
@@ -126,15 +144,18 @@ def run(
     defaults = Defaults(named, match_type, operator, body, api_key_env, ca_certs)
     made = make_arms(settings, defaults)
     refuse_leaks(made, judged)
-    wanted = Wanted(depth, title_field, id_field, provenance, timeout)
+    wanted = Wanted(depth, title_field, id_field, provenance or value_rewrites, timeout)
     kept = None if no_cache else RankingCache(cache or default_folder())
-    asked = _ask(made, judged, wanted, AskOptions(concurrency, warmup, kept))
+    how = AskOptions(concurrency, warmup, kept)
+    asked = _ask(made, judged, wanted, how)
     if save_runs is not None:
         _save(save_runs, [each.run for each in asked])
     runs = [each.run for each in asked]
     evaluation = evaluate(
         title or data.stem, judged, runs, _environment(asked, wanted, concurrency)
     )
+    if value_rewrites:
+        evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
     _report(evaluation, judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
@@ -215,6 +236,22 @@ def _ask(
         return asyncio.run(
             ask_arms(arms, judged, wanted, options, lambda _: progress.advance(task))
         )
+
+
+def _valued(
+    evaluation: Evaluation, first: Arm, wanted: Wanted, options: AskOptions, depth: int
+) -> Evaluation:
+    """Search the first arm for each rewrite alone, and value what it finds."""
+    texts = tuple(JudgedQuery(text, text) for text in wordings(evaluation))
+    if not texts:
+        err.print("[yellow]note:[/] no arm says that it used a rewrite: none is valued")
+        return evaluation
+    alone = replace(wanted, depth=depth, provenance=False)
+    (asked,) = _ask((first,), JudgedQueries(texts, {}), alone, options)
+    for ranking in asked.failures[:_SHOWN_FAILURES]:
+        fail(f"{first.name}, rewrite {ranking.query_id!r}: {ranking.problem}; it is not valued")
+    judge = JudgmentsJudge(evaluation.judged)
+    return with_rewrite_values(evaluation, judge, asked.run.rankings, depth=depth)
 
 
 def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Mapping[str, str]:

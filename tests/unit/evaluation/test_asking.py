@@ -106,7 +106,7 @@ async def test_an_arm_that_cannot_be_asked_at_all_ends_the_run(ask, search_serve
 async def test_an_arm_that_nobody_runs_ends_the_run():
     (arm,) = make_arms([parse_arm("a=http://127.0.0.1:9/shop")], Defaults(fields=("title",)))
 
-    with pytest.raises(ConfigError, match="arm a: .*cannot connect"):
+    with pytest.raises(ConfigError, match=r"arm a: .*cannot connect"):
         await ask_arms([arm], JUDGED, Wanted(), AskOptions())
 
 

@@ -115,7 +115,7 @@ async def test_the_pipeline_that_was_meant_has_to_have_served(
 
 
 async def test_an_engine_that_ignores_a_pipeline_is_not_measured_in_its_name(connect):
-    with pytest.raises(UpstreamError, match="pipeline shop was asked for, .* is this a qrm proxy"):
+    with pytest.raises(UpstreamError, match=r"pipeline shop was asked for, .* is this a qrm proxy"):
         await connect("pipeline=shop").search(QUERY)
 
 

@@ -180,6 +180,44 @@ def test_ids_that_never_meet_are_pointed_out(qrm, data, tmp_path):
     assert "hits are called such as 'SKU-1'" in " ".join(ran.err.split())
 
 
+def rewriting(reply):
+    """Say what a proxy says with debug output, of the only rewrite that it knows."""
+    decision = {"kind": "rewrite", "text": "trainers", "admitted": True}
+    reply["ext"] = {"qrm": {"decisions": [decision]}}
+    for hit in reply["hits"]["hits"]:
+        hit["_qrm"] = {"found_by": ["trainers"]}
+
+
+def test_rewrites_are_attributed_and_valued_alone(run, search_server):
+    search_server.changed = rewriting
+
+    ran = run("--arm", f"plain={search_server.url}", "--value-rewrites", "--no-cache")
+
+    assert ran.code == 0
+    assert "Rewrites" in ran.out
+    asked = [body["query"]["multi_match"]["query"] for body in search_server.engine.asked]
+    assert asked[-1] == "trainers"
+
+
+def test_a_rewrite_that_cannot_be_asked_is_not_valued(run, search_server):
+    search_server.changed = rewriting
+    search_server.broken = {"trainers": (500, {"error": "boom"})}
+
+    ran = run(
+        "--arm", f"plain={search_server.url}", "--value-rewrites", "--folds", "1", "--no-cache"
+    )  # fmt: skip
+
+    assert ran.code == 0
+    assert "rewrite 'trainers': HTTP 500: boom; it is not valued" in " ".join(ran.err.split())
+
+
+def test_arms_without_rewrites_have_none_valued(run, search_server):
+    ran = run("--arm", f"plain={search_server.url}", "--value-rewrites")
+
+    assert ran.code == 0
+    assert "no arm says that it used a rewrite" in ran.err
+
+
 @pytest.mark.parametrize("command", ["run", "score"])
 def test_help_shows_examples(qrm, command):
     ran = qrm("eval", command, "--help")
