@@ -14,6 +14,7 @@ from qrmiddleware.cli.console import err, fail, out
 from qrmiddleware.cli.evaluate.tables import print_evaluation
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
+from qrmiddleware.evaluation.arm_client import Wanted
 from qrmiddleware.evaluation.arms import (
     Arm,
     Defaults,
@@ -24,7 +25,6 @@ from qrmiddleware.evaluation.arms import (
 )
 from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_depth, strangers
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
-from qrmiddleware.evaluation.client import Wanted
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.comparison import (
     Evaluation,

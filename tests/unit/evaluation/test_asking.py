@@ -1,10 +1,10 @@
 import pytest
 
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.evaluation.arm_client import Wanted
 from qrmiddleware.evaluation.arms import Defaults, make_arms, parse_arm
 from qrmiddleware.evaluation.asking import AskOptions, ask_arms, check_depth, strangers
 from qrmiddleware.evaluation.cache import RankingCache
-from qrmiddleware.evaluation.client import Wanted
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from qrmiddleware.errors import UpstreamError
+from qrmiddleware.evaluation.arm_client import ArmClient, Wanted
 from qrmiddleware.evaluation.arms import Defaults, make_arms, parse_arm
-from qrmiddleware.evaluation.client import ArmClient, Wanted
 from qrmiddleware.evaluation.collection import JudgedQuery
 
 QUERY = JudgedQuery("q1", "shoe")
