@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from qrmiddleware.dsl.raw import NotJsonError, read_value
 from qrmiddleware.errors import UpstreamError
 from qrmiddleware.evaluation.arms import Arm
+from qrmiddleware.evaluation.client import EngineClient
 from qrmiddleware.evaluation.collection import JudgedQuery
 from qrmiddleware.evaluation.rankings import RankedHit, Ranking
 from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream
@@ -118,9 +119,8 @@ class ArmClient:
     async def engine(self) -> str:
         """Name the engine and its version, as far as it tells."""
         try:
-            told = (await self._read("/"))["version"]
-            return f"{told.get('distribution', 'elasticsearch')} {told['number']}"
-        except (UpstreamError, KeyError, TypeError, AttributeError):
+            return await EngineClient(self._upstream).name()
+        except UpstreamError:
             return ""
 
     async def close(self) -> None:

@@ -193,10 +193,11 @@ async def test_a_state_that_cannot_be_seen_is_empty(connect, search_server, endp
 
 
 async def test_an_engine_names_itself_if_it_does(connect, search_server):
-    assert await connect().engine() == "elasticsearch 9.9.9"
+    assert await connect().engine() == "Elasticsearch 9.9.9"
 
     search_server.refused = {""}
-    assert await connect().engine() == ""
+    assert "does not tell its name" in await connect().engine()
+    assert await connect(url="http://127.0.0.1:9/shop").engine() == ""
 
 
 def test_the_body_is_what_is_sent(search_server):

@@ -50,7 +50,7 @@ async def test_every_arm_answers_every_query(ask):
     assert plain.run.rankings["q0"].doc_ids == ("d1", "d2", "d5")
     assert plain.run.rankings["q3"].hits == ()
     assert plain.run.depth == 1_000
-    assert plain.engine == "elasticsearch 9.9.9"
+    assert plain.engine == "Elasticsearch 9.9.9"
     assert (plain.notes, plain.failures) == ((), ())
 
 
