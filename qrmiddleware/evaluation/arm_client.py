@@ -100,7 +100,12 @@ class ArmClient:
         reply = await self._send("POST", self._path + self.arm.target, self.body(query.text))
         if reply.status != HTTPStatus.OK:
             raise UpstreamError(_refusal(reply), status=reply.status)
-        return self._ranking(query, reply)
+        try:
+            return self._ranking(query, reply)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            shown = reply.body[:100].decode(errors="replace")
+            message = f"the reply is no search result ({error!r}): {shown!r}"
+            raise UpstreamError(message) from error
 
     async def state(self) -> str:
         """Return what tells one state of the index from another; empty if that cannot be seen.

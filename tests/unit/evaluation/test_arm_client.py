@@ -130,6 +130,9 @@ async def test_an_engine_that_ignores_a_pipeline_is_not_measured_in_its_name(con
         (200, "<html>", "the reply is not JSON: '<html>'"),
         (200, {"took": 1}, "no search result: it has no hits"),
         (200, [], "no search result"),
+        (200, {"hits": []}, "no search result (TypeError"),
+        (200, {"hits": {"hits": [{"_score": 1}]}}, "no search result (KeyError('_id'))"),
+        (200, {"hits": {"hits": ["a"]}}, "no search result (AttributeError"),
         (200, {"timed_out": True, "hits": {"hits": []}}, "ran out of time"),
         (
             200,
