@@ -247,7 +247,7 @@ def _read_reply(url: str, text: str) -> Reply:
         content = choice["message"].get("content")
         usage = reply.get("usage") or {}
         counts = [int(usage.get(f"{side}_tokens") or 0) for side in ("prompt", "completion")]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         problem = f"{url} answered HTTP 200 with what is no chat completion: {_complaint(text)}"
         raise _BusyError(problem) from error
     return Reply(content if isinstance(content, str) else "", *counts)
@@ -273,7 +273,7 @@ def _complaint(text: str, most: int = 200) -> str:
         told = json.loads(text)
         said = told["error"]
         said = said["message"] if isinstance(said, dict) else said
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         said = text
     said = " ".join(str(said).split())
     return said if len(said) <= most else f"{said[:most]}…"

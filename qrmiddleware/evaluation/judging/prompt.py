@@ -159,7 +159,7 @@ def read_answer(content: str, scale: Sequence[int]) -> Opinion:
     text = match[1] if (match := _FENCED.match(text)) else text
     try:
         answer = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = f"not JSON: {_start(text)}"
         raise AnswerError(problem) from error
     if not isinstance(answer, dict) or "relevance" not in answer:
@@ -169,7 +169,8 @@ def read_answer(content: str, scale: Sequence[int]) -> Opinion:
     if isinstance(relevance, bool) or not isinstance(relevance, int) or relevance not in scale:
         problem = f"relevance is one of {_listed(scale)}, not {_start(json.dumps(relevance))}"
         raise AnswerError(problem)
-    return Opinion(relevance, str(answer.get("reason") or ""))
+    reason = str(answer.get("reason") or "").encode(errors="replace").decode()
+    return Opinion(relevance, reason)
 
 
 def _start(text: str, most: int = 80) -> str:
