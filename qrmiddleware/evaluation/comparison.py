@@ -165,9 +165,7 @@ def compare(arms: Sequence[ArmScores]) -> tuple[Difference, ...]:
         return ()
     first, *others = arms
     names = [name for name in first.by_query if all(name in arm.by_query for arm in others)]
-    differences = [
-        difference for arm in others for difference in _differences(first, arm, names)
-    ]
+    differences = [difference for arm in others for difference in _differences(first, arm, names)]
     corrected = {name: holm(_p_values(differences, name)) for name in names}
     return tuple(
         replace(difference, p_holm=corrected[difference.measure][difference.arm])

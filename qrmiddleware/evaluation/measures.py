@@ -116,7 +116,9 @@ def _with_gains(qrels: Qrels, gains: Gains) -> Qrels:
         }
     except KeyError as error:
         known = ", ".join(map(str, sorted(whole)))
-        message = f"relevance {error} occurs in the judgments and has no gain; gains are for {known}"
+        message = (
+            f"relevance {error} occurs in the judgments and has no gain; gains are for {known}"
+        )
         raise ValueError(message) from error
 
 
