@@ -116,6 +116,38 @@ class QueryDelta:
     difference: float
 
 
+def evaluate(
+    title: str,
+    judged: JudgedQueries,
+    runs: Sequence[ArmRun],
+    environment: Mapping[str, str] | None = None,
+) -> Evaluation:
+    """Measure all arms on the same queries, and compare them.
+
+    Left out, and counted in ``environment``: queries with nothing relevant, and those that any arm
+    has failed to rank, from all arms alike. A query that a run does not have counts as one for
+    which it found nothing.
+
+    Args:
+        title: What is measured, for people.
+        judged: All queries that were asked.
+        runs: The first is what the others are compared with.
+        environment: What else people should know.
+    """
+    failed = {key for run in runs for key, each in run.rankings.items() if each.problem}
+    with_relevant = judged.with_relevant()
+    kept = with_relevant.only(q for q in with_relevant.queries if q.query_id not in failed)
+    counts = {
+        "queries": len(judged.queries),
+        "queries measured": len(kept.queries),
+        "left out, nothing is judged relevant": len(judged.queries) - len(with_relevant.queries),
+        "left out, an arm failed": len(with_relevant.queries) - len(kept.queries),
+    }
+    arms = tuple(score_run(kept, run) for run in runs)
+    told = {name: str(count) for name, count in counts.items()} | dict(environment or {})
+    return Evaluation(title, kept, arms, compare(arms), told)
+
+
 def score_run(judged: JudgedQueries, run: ArmRun) -> ArmScores:
     """Measure one arm.
 

@@ -9,7 +9,7 @@ class RankedHit:
     """One hit of a ranking.
 
     Attributes:
-        doc_id: The document's ``_id``.
+        doc_id: The document's ``_id``, or what the field holds that the judgments speak of.
         score: The arm's number; rankings are as answered, not sorted by it.
         found_by: The wordings that found it, the user's own first if it did; empty if the arm
             does not say.
@@ -34,6 +34,9 @@ class Ranking:
         problem: Why there is no ranking; empty if there is one.
         degraded: What the arm says it skipped (``X-QRM-Degraded``); empty for nothing.
         rewrites: The wordings that the arm searched for beside the user's own.
+        pipeline: Of a qrm proxy, as it says (``X-QRM-Pipeline``); empty if none served.
+        from_cache: The arm was not asked: this is what it answered the last time, in the time
+            that it took then.
     """
 
     query_id: str
@@ -43,6 +46,8 @@ class Ranking:
     problem: str = ""
     degraded: str = ""
     rewrites: tuple[str, ...] = ()
+    pipeline: str = ""
+    from_cache: bool = False
 
     @property
     def doc_ids(self) -> tuple[str, ...]:

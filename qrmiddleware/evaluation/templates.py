@@ -110,10 +110,9 @@ def body_template(path: Path) -> SearchTemplate:
     return SearchTemplate(body, str(path))
 
 
-def _has_placeholder(body: Mapping[str, Any]) -> bool:
-    seen: list[str] = []
-    _mapped(body, lambda string: seen.append(string) or string)
-    return any(placeholder in string for string in seen for placeholder in PLACEHOLDERS)
+def _has_placeholder(body: dict[str, Any]) -> bool:
+    emptied: dict[str, Any] = _mapped(body, lambda string: _put(string, ""))
+    return emptied != body
 
 
 def _put(string: str, text: str) -> str:

@@ -2,10 +2,12 @@
 
 import typer
 
+from qrmiddleware.cli.evaluate import running
+
 
 def build_evaluate_app() -> typer.Typer:
     """Put the sub-commands together."""
-    return typer.Typer(
+    app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode="markdown",
         help=(
@@ -13,3 +15,6 @@ def build_evaluate_app() -> typer.Typer:
             "engine that answers `_search`."
         ),
     )
+    app.command()(running.run)
+    app.command()(running.score)
+    return app

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from qrmiddleware.evaluation.comparison import (
     Evaluation,
     bootstrap,
     compare,
+    evaluate,
     extremes,
     holm,
     paired_t_test,
@@ -174,7 +176,7 @@ def test_holm_never_lowers_a_p_value_nor_changes_their_order(p_values):
 
     assert all(p_values[name] <= found[name] <= 1 for name in p_values)
     ordered = sorted(p_values, key=p_values.__getitem__)
-    assert all(found[a] <= found[b] for a, b in zip(ordered, ordered[1:], strict=False))
+    assert all(found[a] <= found[b] for a, b in itertools.pairwise(ordered))
 
 
 def test_p_values_of_one_measure_are_corrected_for_the_number_of_arms():
@@ -207,3 +209,26 @@ def test_an_evaluation_holds_it_all():
 
     assert evaluation.arms[0].means[NDCG] == 0.0
     assert evaluation.differences == ()
+
+
+def test_all_arms_are_measured_on_the_queries_that_all_have_answered():
+    collection = JudgedQueries(
+        tuple(JudgedQuery(name, name) for name in ("good", "barren", "failed", "absent")),
+        {"good": {"a": 1}, "barren": {"a": 0}, "failed": {"a": 1}, "absent": {"a": 1}},
+    )
+    plain = ArmRun("plain", {name: ranking(name, "a") for name in ("good", "barren", "failed")}, 10)
+    rules = ArmRun("rules", {"failed": Ranking("failed", (), problem="HTTP 500")}, 10)
+
+    evaluation = evaluate("shop", collection, [plain, rules], {"depth": "10"})
+
+    assert [query.query_id for query in evaluation.judged.queries] == ["good", "absent"]
+    assert evaluation.arms[0].by_query["RR"] == {"good": 1.0, "absent": 0.0}
+    assert evaluation.arms[1].by_query["RR"] == {"good": 0.0, "absent": 0.0}
+    assert {each.arm for each in evaluation.differences} == {"rules"}
+    assert evaluation.environment == {
+        "queries": "4",
+        "queries measured": "2",
+        "left out, nothing is judged relevant": "1",
+        "left out, an arm failed": "1",
+        "depth": "10",
+    }
