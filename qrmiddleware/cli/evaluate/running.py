@@ -9,8 +9,14 @@ from typing import Annotated, TypeAlias
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qrmiddleware.cli.console import err, fail, out
-from qrmiddleware.cli.evaluate.tables import print_evaluation
+from qrmiddleware.cli.console import err, fail
+from qrmiddleware.cli.evaluate.reporting import (
+    HtmlOption,
+    JsonOption,
+    MarkdownOption,
+    MeasureOption,
+    show,
+)
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
 from qrmiddleware.evaluation.arms import (
@@ -25,7 +31,7 @@ from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_de
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
 from qrmiddleware.evaluation.client import Wanted
 from qrmiddleware.evaluation.collection import JudgedQueries
-from qrmiddleware.evaluation.comparison import Evaluation, evaluate
+from qrmiddleware.evaluation.comparison import evaluate
 from qrmiddleware.evaluation.formats.trec_runs import read_run, write_run
 from qrmiddleware.evaluation.rankings import ArmRun
 
@@ -98,6 +104,10 @@ def run(
         Path | None, typer.Option(help="Write the rankings there, as TREC runs.")
     ] = None,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
+    json: JsonOption = None,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = None,
+    measure: MeasureOption = "",
 ) -> None:
     """Ask arms for judged queries, measure their rankings, and compare them with the first.
 
@@ -135,7 +145,8 @@ def run(
     evaluation = evaluate(
         title or data.stem, judged, runs, _environment(asked, wanted, concurrency)
     )
-    _report(evaluation, judged, asked)
+    show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
+    _tell(judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
         raise typer.Exit(1)
@@ -151,6 +162,10 @@ def score(
         int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
     ] = 0,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
+    json: JsonOption = None,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = None,
+    measure: MeasureOption = "",
 ) -> None:
     """Measure and compare rankings from files, without asking anyone.
 
@@ -172,7 +187,8 @@ def score(
     same = [ArmRun(each.name, each.rankings, deepest, each.asked) for each in read]
     environment = {"depth": str(deepest), "qrmiddleware": version("qrmiddleware")}
     evaluation = evaluate(title or data.stem, judged, same, environment)
-    _report(evaluation, judged, [Asked(each, "", ()) for each in same])
+    show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
+    _tell(judged, [Asked(each, "", ()) for each in same])
 
 
 def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str) -> JudgedQueries:
@@ -228,8 +244,7 @@ def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Ma
     }
 
 
-def _report(evaluation: Evaluation, judged: JudgedQueries, asked: Sequence[Asked]) -> None:
-    print_evaluation(evaluation, out)
+def _tell(judged: JudgedQueries, asked: Sequence[Asked]) -> None:
     for each in asked:
         for note in (*each.notes, strangers(judged, each.run)):
             if note:

@@ -185,5 +185,9 @@ def _arms(evaluation: Evaluation) -> Html:
         )
         for arm in evaluation.arms
     ]
-    told = [join(tag("dt", key), tag("dd", value)) for key, value in evaluation.environment.items()]
+    told = [
+        join(tag("dt", key), tag("dd", value))
+        for key, value in evaluation.environment.items()
+        if not key.startswith("asked of ")  # stands with the arm
+    ]
     return tag("section", tag("h2", "Conditions", id="conditions"), tag("dl", *arms, *told))
