@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware.cli.console import err, fail, out
-from qrmiddleware.cli.evaluate.tables import print_evaluation
+from qrmiddleware.cli.evaluate.reporting import (
+    HtmlOption,
+    JsonOption,
+    MarkdownOption,
+    MeasureOption,
+    show,
+)
+from qrmiddleware.cli.evaluate.tables import print_rewrites
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
 from qrmiddleware.evaluation.arm_client import Wanted
@@ -115,6 +123,10 @@ def run(
         Path | None, typer.Option(help="Write the rankings there, as TREC runs.")
     ] = None,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
+    json: JsonOption = None,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = None,
+    measure: MeasureOption = "",
 ) -> None:
     """Ask arms for judged queries, measure their rankings, and compare them with the first.
 
@@ -156,7 +168,9 @@ def run(
     )
     if value_rewrites:
         evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
-    _report(evaluation, judged, asked)
+    show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
+    print_rewrites(evaluation, out)
+    _tell(judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
         raise typer.Exit(1)
@@ -172,6 +186,10 @@ def score(
         int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
     ] = 0,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
+    json: JsonOption = None,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = None,
+    measure: MeasureOption = "",
 ) -> None:
     """Measure and compare rankings from files, without asking anyone.
 
@@ -193,7 +211,8 @@ def score(
     same = [ArmRun(each.name, each.rankings, deepest, each.asked) for each in read]
     environment = {"depth": str(deepest), "qrmiddleware": version("qrmiddleware")}
     evaluation = evaluate(title or data.stem, judged, same, environment)
-    _report(evaluation, judged, [Asked(each, "", ()) for each in same])
+    show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
+    _tell(judged, [Asked(each, "", ()) for each in same])
 
 
 def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str) -> JudgedQueries:
@@ -265,12 +284,11 @@ def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Ma
     }
 
 
-def _report(evaluation: Evaluation, judged: JudgedQueries, asked: Sequence[Asked]) -> None:
-    print_evaluation(evaluation, out)
+def _tell(judged: JudgedQueries, asked: Sequence[Asked]) -> None:
     for each in asked:
         for note in (*each.notes, strangers(judged, each.run)):
             if note:
-                err.print(f"[yellow]note:[/] {each.run.name}: {note}", highlight=False)
+                err.print(f"[yellow]note:[/] {escape(f'{each.run.name}: {note}')}", highlight=False)
         for ranking in each.failures[:_SHOWN_FAILURES]:
             fail(f"{each.run.name}, query {ranking.query_id}: {ranking.problem}")
         if len(each.failures) > _SHOWN_FAILURES:

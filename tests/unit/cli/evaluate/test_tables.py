@@ -3,21 +3,22 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from qrmiddleware.cli.evaluate.tables import print_evaluation
+from qrmiddleware.cli.evaluate.tables import print_rewrites
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.comparison import evaluate
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_differences_are_printed_where_there_is_something_to_compare(count):
+@pytest.mark.parametrize("rewrites", [(), ("trainers",)])
+def test_an_arm_that_rewrites_has_a_line(rewrites):
     judged = JudgedQueries((JudgedQuery("q", "shoe"),), {"q": {"a": 1}})
-    ranking = Ranking("q", (RankedHit("a", 1.0),), duration_ms=3.0)
-    runs = [ArmRun(f"arm{n}", {"q": ranking}, 100) for n in range(count)]
-    console = Console(width=120, file=StringIO())
+    hits = (RankedHit("a", 1.0, rewrites), RankedHit("b", 0.5, rewrites))
+    ranking = Ranking("q", hits, rewrites=rewrites)
+    evaluation = evaluate("shop", judged, [ArmRun("rules", {"q": ranking}, 100)])
+    console = Console(width=160, file=StringIO())
 
-    print_evaluation(evaluate("shop", judged, runs), console)
+    print_rewrites(evaluation, console)
 
-    text = console.file.getvalue()
-    assert ("Differences from arm0" in text) == (count > 1)
-    assert "ms, p95" in text
+    lines = [line for line in console.file.getvalue().splitlines() if "rules" in line]
+    found = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+    assert found == ([["rules", "1", "1", "2", "1", "0", "1", "", "", ""]] if rewrites else [])
