@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware.cli.console import err, fail, out
+from qrmiddleware.cli.evaluate.indexing import ChoiceOption, FormatOption, chosen_options
 from qrmiddleware.cli.evaluate.reporting import (
     HtmlOption,
     JsonOption,
@@ -49,12 +50,6 @@ _SHOWN_FAILURES = 5
 DataOption: TypeAlias = Annotated[
     Path, typer.Option("--data", "-d", help="Folder or file with queries and judgments.")
 ]
-FormatOption: TypeAlias = Annotated[
-    str, typer.Option("--format", help="Its format, if it is not recognised by its content.")
-]
-ChoicesOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", help="An option of the format: NAME=VALUE; repeat.")
-]
 FoldsOption: TypeAlias = Annotated[
     str, typer.Option("--folds", help="Only queries of these folds, such as 0,1.")
 ]
@@ -80,7 +75,7 @@ def run(
         Path | None, typer.Option(help="Search body (JSON) with {{query}} where the text goes.")
     ] = None,
     format_name: FormatOption = "",
-    choices: ChoicesOption = None,
+    option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[int, typer.Option(help="How many hits to ask for.")] = 1_000,
     concurrency: Annotated[
@@ -150,7 +145,7 @@ def run(
         --value-rewrites
     """
     check_depth(depth)
-    judged = load(data, format_name, choices, folds)
+    judged = load(data, format_name, option, folds)
     settings = [*map(parse_arm, arm or ()), *(read_arms(arms) if arms else ())]
     named = tuple(part.strip() for part in fields.split(",") if part.strip())
     defaults = Defaults(named, match_type, operator, body, api_key_env, ca_certs)
@@ -180,7 +175,7 @@ def score(
     runs: Annotated[list[Path], typer.Argument(help="TREC runs; the first is the baseline.")],
     data: DataOption,
     format_name: FormatOption = "",
-    choices: ChoicesOption = None,
+    option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[
         int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
@@ -201,7 +196,7 @@ def score(
 
         qrm eval score bm25.run --data ./trec-folder --depth 1000
     """
-    judged = load(data, format_name, choices, folds)
+    judged = load(data, format_name, option, folds)
     read = [read_run(path, name=path.stem) for path in runs]
     names = [each.name for each in read]
     if twice := next((name for name in names if names.count(name) > 1), ""):
@@ -215,15 +210,14 @@ def score(
     _tell(judged, [Asked(each, "", ()) for each in same])
 
 
-def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str) -> JudgedQueries:
+def load(data: Path, format_name: str, option: Sequence[str] | None, folds: str) -> JudgedQueries:
     """Read the queries that options name.
 
     Raises:
         ConfigError: If an option cannot be understood.
         FormatError: If the data cannot be read.
     """
-    options = dict(_pair(choice) for choice in choices or ())
-    judged = formats.load_judged(data, format_name=format_name, options=options)
+    judged = formats.load_judged(data, format_name=format_name, options=chosen_options(option))
     if not folds:
         return judged
     try:
@@ -231,14 +225,6 @@ def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str
     except ValueError as error:
         message = f"--folds {folds}: {error}"
         raise ConfigError(message) from error
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        message = f"--set {text!r}: write NAME=VALUE"
-        raise ConfigError(message)
-    return name.strip(), value.strip()
 
 
 def _ask(

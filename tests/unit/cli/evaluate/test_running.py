@@ -133,7 +133,7 @@ def test_a_model_is_not_measured_on_its_training(run, search_server):
         (("--depth", "20000"), "Elasticsearch and OpenSearch refuse"),
         (("--folds", "7"), "--folds 7: no query is in fold 7; there is 0, 1"),
         (("--folds", "x"), "--folds x: invalid literal"),
-        (("--set", "gain"), "--set 'gain': write NAME=VALUE"),
+        (("--option", "gain"), "--option takes key=value, not 'gain'"),
         (("--arm", "http://h/i"), "begin with its name"),
     ],
 )
@@ -215,6 +215,16 @@ def test_arms_without_rewrites_have_none_valued(run, search_server):
 
     assert ran.code == 0
     assert "no arm says that it used a rewrite" in ran.err
+
+
+def test_reports_are_written_where_they_are_wished_for(run, search_server, tmp_path):
+    ran = run(
+        "--arm", f"plain={search_server.url}", "--json", "a.json", "--markdown", "a.md",
+        "--html", "a.html", "--measure", "nDCG@10",
+    )  # fmt: skip
+
+    assert ran.code == 0
+    assert {"a.json", "a.md", "a.html"} <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize("command", ["run", "score"])
