@@ -32,7 +32,14 @@ from qrmiddleware.evaluation.arms import (
     read_arms,
     refuse_leaks,
 )
-from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_depth, strangers
+from qrmiddleware.evaluation.asking import (
+    Asked,
+    AskOptions,
+    ask_arms,
+    check_depth,
+    strangers,
+    tells_provenance,
+)
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.comparison import (
@@ -165,6 +172,8 @@ def run(
         evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
     show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
     print_rewrites(evaluation, out)
+    if wanted.provenance and not any(tells_provenance(each.run) for each in asked):
+        err.print("[yellow]note:[/] no arm says which wording found a hit: is any a qrm proxy?")
     _tell(judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
@@ -265,6 +274,12 @@ def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Ma
         "searches at a time": str(concurrency),
         **{f"engine of {each.run.name}": each.engine for each in asked if each.engine},
         **{f"asked of {each.run.name}": each.run.asked for each in asked},
+        **{
+            f"equal scores among the first 10 of {each.run.name}": (
+                f"{each.run.tied(10)} of {len(each.run.rankings)} rankings"
+            )
+            for each in asked
+        },
         **{f"notes on {each.run.name}": "; ".join(each.notes) for each in asked if each.notes},
         "qrmiddleware": version("qrmiddleware"),
     }

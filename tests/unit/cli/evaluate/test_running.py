@@ -215,6 +215,7 @@ def test_arms_without_rewrites_have_none_valued(run, search_server):
 
     assert ran.code == 0
     assert "no arm says that it used a rewrite" in ran.err
+    assert "no arm says which wording found a hit" in ran.err
 
 
 def test_reports_are_written_where_they_are_wished_for(run, search_server, tmp_path):
