@@ -39,7 +39,7 @@ def test_measures_stand_side_by_side_with_the_differences(run, search_server):
     assert ran.code == 0
     assert "plain" in ran.out
     assert "nDCG@10 condensed" in ran.out
-    assert "Differences from plain" in ran.out
+    assert "against “plain”" in ran.out
     assert "3 of 4 queries" in ran.out
     assert "1 without anything judged relevant" in ran.out
 
@@ -156,7 +156,7 @@ def test_saved_runs_score_as_they_did(run, qrm, data, search_server, tmp_path):
     ran = qrm("eval", "score", "runs/plain.trec", "runs/a_b.trec", "--data", data, "--depth", 1000)
 
     assert ran.code == 0
-    assert "Differences from plain" in ran.out
+    assert "against “plain”" in ran.out
     assert "R@1000" in ran.out
     assert "ms, p50" not in ran.out
 
