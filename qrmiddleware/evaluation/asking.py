@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Final
 
 from qrmiddleware.errors import ConfigError, UpstreamError
+from qrmiddleware.evaluation.arm_client import ArmClient, Wanted
 from qrmiddleware.evaluation.arms import Arm
 from qrmiddleware.evaluation.cache import RankingCache
-from qrmiddleware.evaluation.client import ArmClient, Wanted
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.rankings import ArmRun, Ranking
 

@@ -1,271 +1,143 @@
-"""Asks one arm over HTTP, as any client would."""
+"""Asks an engine for one thing at a time, through HTTP as any client would."""
 
-import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
 from http import HTTPStatus
-from time import perf_counter
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from qrmiddleware.dsl.raw import NotJsonError, read_value
+import msgspec
+
 from qrmiddleware.errors import UpstreamError
-from qrmiddleware.evaluation.arms import Arm
-from qrmiddleware.evaluation.collection import JudgedQuery
-from qrmiddleware.evaluation.rankings import RankedHit, Ranking
 from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream
-from qrmiddleware.upstream.exchange import UpstreamRequest
+from qrmiddleware.upstream.exchange import Upstream, UpstreamRequest
+from qrmiddleware.upstream.tls import TlsOptions
 
-_STATS: Final = (
-    "/_stats/docs?level=shards&filter_path=indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no,"
-    "indices.*.shards.*.docs,indices.*.shards.*.routing.primary"
-)
+BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""What an engine answers that has too much to do."""
+
+_SHOWN: Final = 300
+_BRANDS: Final[Mapping[str | None, str]] = {"opensearch": "OpenSearch"}
+_HINTS: Final[Mapping[int, str]] = {
+    HTTPStatus.UNAUTHORIZED: "; give credentials: user:password@ in the URL, or --api-key-env",
+    HTTPStatus.FORBIDDEN: "; the credentials do not allow it",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked of every arm alike.
+class RefusedError(UpstreamError):
+    """The engine answered, and refused.
 
     Attributes:
-        depth: How many hits.
-        title_field: What people read of a hit; empty for nothing.
-        id_field: What the judgments call a document by; empty for its ``_id``.
-        provenance: Ask which wording found which hit.
-        timeout_s: For one search.
+        reply_status: HTTP status of its answer.
     """
 
-    depth: int = 1_000
-    title_field: str = ""
-    id_field: str = ""
-    provenance: bool = False
-    timeout_s: float = 30.0
-
-    @property
-    def fetched(self) -> tuple[str, ...]:
-        """The fields that come along."""
-        return tuple(filter(None, (self.id_field, self.title_field)))
+    def __init__(self, message: str, *, reply_status: int) -> None:
+        super().__init__(message)
+        self.reply_status = reply_status
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    duration_ms: float
-
-
-class ArmClient:
-    """One arm behind its connections.
+def connect(
+    url: str, *, api_key: str = "", ca_certs: str = "", timeout_ms: float = 600_000
+) -> ClusterUpstream:
+    """Return the way to an engine.
 
     Args:
-        arm: Which.
-        wanted: What is asked of it.
-        connections: How many searches at a time.
+        url: With ``user:password@`` if it wants that.
+        api_key: Encoded, if it wants one instead.
+        ca_certs: PEM file that vouches for its certificate; the system's authorities if empty.
+        timeout_ms: How long it may stay silent, which it does while it merges segments.
 
     Raises:
-        ConfigError: If its URL or certificates cannot work.
+        ConfigError: If the URL or the file makes no sense.
+    """
+    return ClusterUpstream(
+        ClusterOptions(
+            urls=(url,),
+            timeout_ms=timeout_ms,
+            authorization=f"ApiKey {api_key}" if api_key else None,
+            tls=TlsOptions(ca_certs=ca_certs or None),
+        )
+    )
+
+
+class EngineClient:
+    """Whatever answers Elasticsearch's HTTP API.
+
+    Args:
+        upstream: Started by the caller, who closes it as well.
     """
 
-    def __init__(self, arm: Arm, wanted: Wanted, *, connections: int = 1) -> None:
-        self.arm = arm
-        self.wanted = wanted
-        parts = urlsplit(arm.url)
-        self._path = parts.path
-        self._headers = [("content-type", "application/json"), *arm.headers]
-        if wanted.provenance:
-            self._headers.append(("x-qrm-debug", "true"))
-        options = ClusterOptions(
-            urls=(f"{parts.scheme}://{parts.netloc}",),
-            timeout_ms=wanted.timeout_s * 1_000,
-            connections_per_node=connections,
-            max_retries=0,  # a search that was repeated would have a wrong latency
-            authorization=arm.authorization or None,
-            tls=arm.tls,
-        )
-        self._upstream = ClusterUpstream(options)
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
 
-    def body(self, text: str) -> bytes:
-        """Return what a search for a text sends."""
-        wanted = self.wanted
-        return self.arm.template.fill(text, depth=wanted.depth, fetched=wanted.fetched)
+    async def call(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        *,
+        ndjson: bool = False,
+        expected: Container[int] = (),
+    ) -> tuple[int, Any]:
+        """Make one call.
 
-    async def search(self, query: JudgedQuery) -> Ranking:
-        """Ask for one query.
+        Args:
+            method: In upper case.
+            target: Path and query.
+            body: JSON, or lines of it.
+            ndjson: Whether it is lines.
+            expected: Statuses of refusals that the caller knows what to do about.
+
+        Returns:
+            The status, and what was answered: JSON, ``None`` without a body.
 
         Raises:
-            UpstreamError: If the answer is not a whole ranking; ``status`` is the arm's own if it
-                answered.
+            RefusedError: If it was answered with an error; says the engine's reason.
+            UpstreamError: If nothing was answered.
         """
-        reply = await self._send("POST", self._path + self.arm.target, self.body(query.text))
-        if reply.status != HTTPStatus.OK:
-            raise UpstreamError(_refusal(reply), status=reply.status)
-        return self._ranking(query, reply)
+        kind = "application/x-ndjson" if ndjson else "application/json"
+        headers = [("accept", "application/json")]
+        if body is not None:
+            headers.append(("content-type", kind))
+        reply = await self._upstream.send(UpstreamRequest(method, target, headers, body))
+        text = await reply.read()
+        if reply.status >= HTTPStatus.BAD_REQUEST and reply.status not in expected:
+            hint = _HINTS.get(reply.status, "")
+            message = f"{method} {target} was answered with {reply.status}: {_reason(text)}{hint}"
+            raise RefusedError(message, reply_status=reply.status)
+        return reply.status, _read(text)
 
-    async def state(self) -> str:
-        """Return what tells one state of the index from another; empty if that cannot be seen.
-
-        It changes with every document that is written, and with mapping and settings.
-        """
-        place = self._path or "/_all"
+    async def name(self) -> str:
+        """Return the engine's name and version, as far as it tells."""
         try:
-            about = await self._read(place)
-            stats = await self._read(self._path + _STATS)
-        except UpstreamError:
-            return ""
-        shards = sorted(_primaries(stats))
-        return f"{about!r} {shards!r}" if shards else ""
-
-    async def engine(self) -> str:
-        """Name the engine and its version, as far as it tells."""
-        try:
-            told = (await self._read("/"))["version"]
-            return f"{told.get('distribution', 'elasticsearch')} {told['number']}"
-        except (UpstreamError, KeyError, TypeError, AttributeError):
-            return ""
-
-    async def close(self) -> None:
-        """Let go of all connections."""
-        await self._upstream.close()
-
-    async def _read(self, target: str) -> Any:  # noqa: ANN401 any JSON
-        reply = await self._send("GET", target)
-        if reply.status != HTTPStatus.OK:
-            raise UpstreamError(_refusal(reply))
-        return _json(reply)
-
-    async def _send(self, method: str, target: str, body: bytes | None = None) -> _Reply:
-        request = UpstreamRequest(method, target, self._headers, body)
-        began = perf_counter()
-        try:
-            async with asyncio.timeout(self.wanted.timeout_s):
-                reply = await self._upstream.send(request)
-                text = await reply.read()
-        except TimeoutError as error:
-            message = f"no whole reply within {self.wanted.timeout_s:g} s"
-            raise UpstreamError(message, status=504) from error
-        duration_ms = (perf_counter() - began) * 1_000
-        return _Reply(reply.status, dict(reply.headers), text, duration_ms)
-
-    def _ranking(self, query: JudgedQuery, reply: _Reply) -> Ranking:
-        answer = _json(reply)
-        pipeline = reply.headers.get("x-qrm-pipeline", "")
-        self._check(answer, pipeline)
-        return Ranking(
-            query.query_id,
-            tuple(self._hits(answer["hits"]["hits"])),
-            total=_total(answer),
-            duration_ms=reply.duration_ms,
-            degraded=reply.headers.get("x-qrm-degraded", ""),
-            rewrites=tuple(dict.fromkeys(_rewrites(answer))),
-            pipeline=pipeline,
-        )
-
-    def _check(self, answer: Any, pipeline: str) -> None:  # noqa: ANN401 any JSON
-        """Refuse an answer that is not the whole ranking of the arm that was meant."""
-        if not isinstance(answer, dict) or "hits" not in answer:
-            message = f"the reply is no search result: it has no hits ({str(answer)[:100]})"
-            raise UpstreamError(message)
-        if answer.get("timed_out"):
-            message = "the engine ran out of time and answered with what it had (timed_out)"
-            raise UpstreamError(message)
-        shards = answer.get("_shards") or {}
-        if failed := shards.get("failed"):
-            message = f"{failed} of {shards.get('total')} shards failed: {_shard_reason(shards)}"
-            raise UpstreamError(message)
-        if self.arm.pipeline not in {"", "_none", pipeline}:
-            message = (
-                f"pipeline {self.arm.pipeline} was asked for, and the reply does not say that it "
-                "served (X-QRM-Pipeline): is this a qrm proxy?"
+            _, told = await self.call("GET", "/")
+            version = told["version"]
+            if version.get("build_flavor") == "embedded":
+                return "the embedded engine"
+            return (
+                f"{_BRANDS.get(version.get('distribution'), 'Elasticsearch')} {version['number']}"
             )
-            raise UpstreamError(message)
+        except (RefusedError, KeyError, TypeError, AttributeError):
+            return await self._node()
 
-    def _hits(self, hits: list[Any]) -> Iterator[RankedHit]:
-        seen: set[str] = set()
-        for hit in hits:
-            source = hit.get("_source") or {}
-            doc_id = str(
-                _field(source, self.wanted.id_field) if self.wanted.id_field else hit["_id"]
-            )
-            if doc_id not in seen:
-                seen.add(doc_id)
-                yield RankedHit(
-                    doc_id,
-                    float(hit.get("_score") or 0.0),
-                    tuple(hit.get("_qrm", {}).get("found_by", ())),
-                    _title(source, self.wanted.title_field),
-                )
+    async def _node(self) -> str:
+        """Ask a node for its version, for engines without ``GET /``."""
+        try:
+            _, told = await self.call("GET", "/_nodes/_local/none")
+            versions = {node["version"] for node in told["nodes"].values()}
+            return f"version {' '.join(sorted(versions))}"
+        except (RefusedError, KeyError, TypeError, AttributeError):
+            return "an engine that does not tell its name"
 
 
-def _rewrites(answer: Mapping[str, Any]) -> Iterator[str]:
-    for decision in answer.get("ext", {}).get("qrm", {}).get("decisions", ()):
-        if decision.get("admitted") and decision.get("kind") == "rewrite":
-            yield decision["text"]
-
-
-def _total(answer: Mapping[str, Any]) -> int | None:
-    total = answer["hits"].get("total")
-    return total.get("value") if isinstance(total, dict) else total
-
-
-def _title(source: Mapping[str, Any], field: str) -> str:
-    if not field:
-        return ""
+def _read(text: bytes) -> Any:  # noqa: ANN401 JSON
     try:
-        value = _field(source, field)
-    except UpstreamError:
-        return ""
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return msgspec.json.decode(text) if text else None
+    except msgspec.DecodeError:
+        return None
 
 
-def _field(source: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 any JSON
-    """Return a field's value, whether its dots are in names or between objects."""
-    if path in source:
-        return source[path]
-    name, dot, rest = path.partition(".")
-    if dot and isinstance(source.get(name), dict):
-        return _field(source[name], rest)
-    message = f"a hit has no field {path}; it has {', '.join(sorted(source)) or 'none'}"
-    raise UpstreamError(message)
-
-
-def _primaries(stats: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    """Yield what tells each primary shard's content: it counts every operation."""
-    for index, about in stats.get("indices", {}).items():
-        for number, copies in about.get("shards", {}).items():
-            for copy in copies:
-                if copy.get("routing", {}).get("primary") and "seq_no" in copy:
-                    docs = copy.get("docs", {})
-                    operations = copy["seq_no"]["max_seq_no"]
-                    counts = (operations, docs.get("count", 0), docs.get("deleted", 0))
-                    yield (index, about.get("uuid", ""), number, *counts)
-
-
-def _json(reply: _Reply) -> Any:  # noqa: ANN401 any JSON
-    try:
-        return read_value(reply.body)
-    except NotJsonError as error:
-        shown = reply.body[:100].decode(errors="replace")
-        message = f"the reply is not JSON: {shown!r}"
-        raise UpstreamError(message) from error
-
-
-def _refusal(reply: _Reply) -> str:
-    """Say what an engine says, whoever it is."""
-    shown = reply.body[:300].decode(errors="replace").strip()
-    try:
-        error = read_value(reply.body)["error"]
-        shown = error if isinstance(error, str) else _reason(error)
-    except (NotJsonError, KeyError, TypeError):
-        pass
-    return f"HTTP {reply.status}: {shown or 'no reason given'}"
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """Prefer the root cause: the outer reason is often just ``all shards failed``."""
-    causes = error.get("root_cause") or [error]
-    return str(causes[0].get("reason") or error.get("reason") or error)
-
-
-def _shard_reason(shards: Mapping[str, Any]) -> str:
-    failures = shards.get("failures") or [{}]
-    return str((failures[0].get("reason") or {}).get("reason", "no reason given"))
+def _reason(text: bytes) -> str:
+    told = _read(text)
+    error = told.get("error") if isinstance(told, dict) else None
+    if isinstance(error, dict):
+        return str(error.get("reason") or error.get("type"))
+    return str(error or text[:_SHOWN].decode(errors="replace") or "no reason given")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.measures import LOWER_IS_BETTER, mean, measure
-from qrmiddleware.evaluation.rankings import ArmRun
-from qrmiddleware.evaluation.rewriting import RewriteYield, attribute
+from qrmiddleware.evaluation.rankings import ArmRun, Ranking
+from qrmiddleware.evaluation.rewriting import Judge, RewriteYield, attribute, value_yields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,6 +146,34 @@ def evaluate(
     arms = tuple(score_run(kept, run) for run in runs)
     told = {name: str(count) for name, count in counts.items()} | dict(environment or {})
     return Evaluation(title, kept, arms, compare(arms), told)
+
+
+def wordings(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return every rewrite of every arm once."""
+    return tuple(dict.fromkeys(each.rewrite for arm in evaluation.arms for each in arm.attribution))
+
+
+def with_rewrite_values(
+    evaluation: Evaluation, judge: Judge, found: Mapping[str, Ranking], *, depth: int
+) -> Evaluation:
+    """Value all rewrites against what the first arm finds for the queries as typed.
+
+    Args:
+        evaluation: The first arm should not rewrite.
+        judge: Says what is relevant.
+        found: What the first arm finds for each wording.
+        depth: How many hits count.
+    """
+    before = evaluation.arms[0].run.rankings
+    judged = evaluation.judged
+    arms = (
+        replace(
+            arm,
+            attribution=value_yields(judge, judged, arm.attribution, before, found, depth=depth),
+        )
+        for arm in evaluation.arms
+    )
+    return replace(evaluation, arms=tuple(arms))
 
 
 def score_run(judged: JudgedQueries, run: ArmRun) -> ArmScores:

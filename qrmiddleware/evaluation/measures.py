@@ -37,6 +37,10 @@ MOST_WHOLE: Final = 2**20
 """Whole-number gains go up to here: pytrec_eval counts in a table of that length."""
 
 
+_BATCH: Final = 1_000
+"""Queries that are handed over at a time, so that deep rankings of many take little memory."""
+
+
 def measures_at(depth: int) -> tuple[str, ...]:
     """Name the measures that rankings of this depth allow."""
     return tuple(name for name, least in CUTOFFS.items() if least <= depth)
@@ -81,6 +85,20 @@ def measure(
     Raises:
         ValueError: If a relevance has no gain.
     """
+    values: dict[str, dict[str, float]] = {name: {} for name in measures_at(depth)}
+    for start in range(0, len(judged.queries), _BATCH):
+        some = judged.only(judged.queries[start : start + _BATCH])
+        measured = _measure_some(some, rankings)
+        for name, by_query in values.items():
+            by_query.update(
+                (query.query_id, measured[name].get(query.query_id, 0.0)) for query in some.queries
+            )
+    return values
+
+
+def _measure_some(
+    judged: JudgedQueries, rankings: Mapping[str, Ranking]
+) -> Mapping[str, Mapping[str, float]]:
     queries = [query.query_id for query in judged.queries]
     qrels = {query_id: dict(judged.qrels.get(query_id, {})) for query_id in queries}
     hits = {query_id: rankings[query_id].doc_ids for query_id in queries if query_id in rankings}
@@ -89,15 +107,11 @@ def measure(
         for query_id, doc_ids in hits.items()
     }
     gains = _with_gains(qrels, judged.gains)
-    values: dict[str, Mapping[str, float]] = {
+    return {
         NDCG: _ndcg(gains, hits),
         CONDENSED: _ndcg(gains, judged_hits),
         **_binary(qrels, hits, relevant_from=judged.relevant_from),
         NOTHING_FOUND: {query_id: float(not hits.get(query_id)) for query_id in queries},
-    }
-    return {
-        name: {query_id: values[name].get(query_id, 0.0) for query_id in queries}
-        for name in measures_at(depth)
     }
 
 

@@ -4,9 +4,9 @@ Source of the three measures: Peng et al. 2023, Large language model based long-
 in Taobao search, arXiv:2311.03758 (BEQUE).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal, Protocol, TypeAlias
 
@@ -68,6 +68,7 @@ class RewriteYield:
         relevant: How many of those are judged relevant, …
         irrelevant: … judged and not relevant, …
         unjudged: … or not judged.
+        value: What it finds when it is searched for alone; ``None`` if that was not asked.
     """
 
     query_id: str
@@ -77,6 +78,7 @@ class RewriteYield:
     relevant: int
     irrelevant: int
     unjudged: int
+    value: RewriteValue | None = None
 
 
 def relevance_share(found: AbstractSet[str], relevant: AbstractSet[str]) -> float:
@@ -191,6 +193,52 @@ def attribute(judged: JudgedQueries, rankings: Iterable[Ranking]) -> tuple[Rewri
     known = {query.query_id for query in judged.queries}
     told = (ranking for ranking in rankings if ranking.query_id in known)
     return tuple(chain.from_iterable(_yields(judged, ranking) for ranking in told))
+
+
+def value_yields(
+    judge: Judge,
+    judged: JudgedQueries,
+    yields: Iterable[RewriteYield],
+    before: Mapping[str, Ranking],
+    found: Mapping[str, Ranking],
+    *,
+    depth: int,
+) -> tuple[RewriteYield, ...]:
+    """Value rewrites by what they find alone.
+
+    Those whose query or own search has no ranking keep no value.
+
+    Args:
+        judge: Says what is relevant.
+        judged: The queries.
+        yields: The rewrites.
+        before: What the queries find as typed, by query_id.
+        found: What the rewrites find alone, by wording.
+        depth: How many hits of each count: the sizes of the paper's sets.
+    """
+    queries = {query.query_id: query for query in judged.queries}
+    return tuple(
+        replace(
+            each,
+            value=value_rewrite(
+                judge,
+                queries[each.query_id],
+                _top(before[each.query_id], depth),
+                _top(found[each.rewrite], depth),
+            ),
+        )
+        if _known(before.get(each.query_id)) and _known(found.get(each.rewrite))
+        else each
+        for each in yields
+    )
+
+
+def _known(ranking: Ranking | None) -> bool:
+    return ranking is not None and not ranking.problem
+
+
+def _top(ranking: Ranking, depth: int) -> frozenset[str]:
+    return frozenset(ranking.doc_ids[:depth])
 
 
 def _yields(judged: JudgedQueries, ranking: Ranking) -> Iterator[RewriteYield]:

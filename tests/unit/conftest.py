@@ -1,12 +1,13 @@
 """An engine small enough to be seen to be right: every clause is tried on every document."""
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
@@ -282,11 +283,11 @@ class SearchServer:
 
     engine: BruteForceEngine
     url: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    broken: dict[str, tuple[int, Any]] = dataclasses.field(default_factory=dict)
+    refused: set[str] = dataclasses.field(default_factory=set)
     operations: int = 7
-    requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    requests: list[tuple[str, str, Mapping[str, str]]] = dataclasses.field(default_factory=list)
     changed: Callable[[dict[str, Any]], object] = lambda _: None
     delay_s: float = 0.0
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from qrmiddleware.cli.evaluate import judging, pooling, reporting, running
+from qrmiddleware.cli.evaluate import indexing, judging, pooling, reporting, running
 
 
 def build_evaluate_app() -> typer.Typer:
@@ -15,6 +15,8 @@ def build_evaluate_app() -> typer.Typer:
             "engine that answers `_search`."
         ),
     )
+    app.command()(indexing.index)
+    app.command()(indexing.convert)
     app.command()(running.run)
     app.command()(running.score)
     app.command()(reporting.report)

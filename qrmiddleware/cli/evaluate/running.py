@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qrmiddleware.cli.console import err, fail
+from qrmiddleware.cli.console import err, fail, out
+from qrmiddleware.cli.evaluate.indexing import ChoiceOption, FormatOption, chosen_options
 from qrmiddleware.cli.evaluate.reporting import (
     HtmlOption,
     JsonOption,
@@ -17,8 +20,10 @@ from qrmiddleware.cli.evaluate.reporting import (
     MeasureOption,
     show,
 )
+from qrmiddleware.cli.evaluate.tables import print_rewrites
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
+from qrmiddleware.evaluation.arm_client import Wanted
 from qrmiddleware.evaluation.arms import (
     Arm,
     Defaults,
@@ -29,22 +34,21 @@ from qrmiddleware.evaluation.arms import (
 )
 from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_depth, strangers
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
-from qrmiddleware.evaluation.client import Wanted
-from qrmiddleware.evaluation.collection import JudgedQueries
-from qrmiddleware.evaluation.comparison import evaluate
+from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
+from qrmiddleware.evaluation.comparison import (
+    Evaluation,
+    evaluate,
+    with_rewrite_values,
+    wordings,
+)
 from qrmiddleware.evaluation.formats.trec_runs import read_run, write_run
 from qrmiddleware.evaluation.rankings import ArmRun
+from qrmiddleware.evaluation.rewriting import JudgmentsJudge
 
 _SHOWN_FAILURES = 5
 
 DataOption: TypeAlias = Annotated[
     Path, typer.Option("--data", "-d", help="Folder or file with queries and judgments.")
-]
-FormatOption: TypeAlias = Annotated[
-    str, typer.Option("--format", help="Its format, if it is not recognised by its content.")
-]
-ChoicesOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", help="An option of the format: NAME=VALUE; repeat.")
 ]
 FoldsOption: TypeAlias = Annotated[
     str, typer.Option("--folds", help="Only queries of these folds, such as 0,1.")
@@ -71,7 +75,7 @@ def run(
         Path | None, typer.Option(help="Search body (JSON) with {{query}} where the text goes.")
     ] = None,
     format_name: FormatOption = "",
-    choices: ChoicesOption = None,
+    option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[int, typer.Option(help="How many hits to ask for.")] = 1_000,
     concurrency: Annotated[
@@ -87,6 +91,16 @@ def run(
         bool,
         typer.Option("--provenance", help="Ask qrm proxies which wording found which hit."),
     ] = False,
+    value_rewrites: Annotated[
+        bool,
+        typer.Option(
+            "--value-rewrites",
+            help="Search the first arm for each rewrite alone, too, and value what it finds.",
+        ),
+    ] = False,
+    rewrite_depth: Annotated[
+        int, typer.Option(min=1, help="How many hits of a rewrite are valued.")
+    ] = 100,
     api_key_env: Annotated[
         str, typer.Option(help="Environment variable with an API key for all arms.")
     ] = "",
@@ -128,24 +142,29 @@ def run(
         --arm 'on=http://localhost:9250/products;pipeline=shop;header=X-QRM-Timeout-Ms: 500'
 
         qrm eval run --data ./judged --arms arms.yaml --depth 100 --save-runs ./runs
+        --value-rewrites
     """
     check_depth(depth)
-    judged = load(data, format_name, choices, folds)
+    judged = load(data, format_name, option, folds)
     settings = [*map(parse_arm, arm or ()), *(read_arms(arms) if arms else ())]
     named = tuple(part.strip() for part in fields.split(",") if part.strip())
     defaults = Defaults(named, match_type, operator, body, api_key_env, ca_certs)
     made = make_arms(settings, defaults)
     refuse_leaks(made, judged)
-    wanted = Wanted(depth, title_field, id_field, provenance, timeout)
+    wanted = Wanted(depth, title_field, id_field, provenance or value_rewrites, timeout)
     kept = None if no_cache else RankingCache(cache or default_folder())
-    asked = _ask(made, judged, wanted, AskOptions(concurrency, warmup, kept))
+    how = AskOptions(concurrency, warmup, kept)
+    asked = _ask(made, judged, wanted, how)
     if save_runs is not None:
         _save(save_runs, [each.run for each in asked])
     runs = [each.run for each in asked]
     evaluation = evaluate(
         title or data.stem, judged, runs, _environment(asked, wanted, concurrency)
     )
+    if value_rewrites:
+        evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
     show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
+    print_rewrites(evaluation, out)
     _tell(judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
@@ -156,7 +175,7 @@ def score(
     runs: Annotated[list[Path], typer.Argument(help="TREC runs; the first is the baseline.")],
     data: DataOption,
     format_name: FormatOption = "",
-    choices: ChoicesOption = None,
+    option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[
         int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
@@ -177,7 +196,7 @@ def score(
 
         qrm eval score bm25.run --data ./trec-folder --depth 1000
     """
-    judged = load(data, format_name, choices, folds)
+    judged = load(data, format_name, option, folds)
     read = [read_run(path, name=path.stem) for path in runs]
     names = [each.name for each in read]
     if twice := next((name for name in names if names.count(name) > 1), ""):
@@ -191,15 +210,14 @@ def score(
     _tell(judged, [Asked(each, "", ()) for each in same])
 
 
-def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str) -> JudgedQueries:
+def load(data: Path, format_name: str, option: Sequence[str] | None, folds: str) -> JudgedQueries:
     """Read the queries that options name.
 
     Raises:
         ConfigError: If an option cannot be understood.
         FormatError: If the data cannot be read.
     """
-    options = dict(_pair(choice) for choice in choices or ())
-    judged = formats.load_judged(data, format_name=format_name, options=options)
+    judged = formats.load_judged(data, format_name=format_name, options=chosen_options(option))
     if not folds:
         return judged
     try:
@@ -207,14 +225,6 @@ def load(data: Path, format_name: str, choices: Sequence[str] | None, folds: str
     except ValueError as error:
         message = f"--folds {folds}: {error}"
         raise ConfigError(message) from error
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        message = f"--set {text!r}: write NAME=VALUE"
-        raise ConfigError(message)
-    return name.strip(), value.strip()
 
 
 def _ask(
@@ -233,6 +243,22 @@ def _ask(
         )
 
 
+def _valued(
+    evaluation: Evaluation, first: Arm, wanted: Wanted, options: AskOptions, depth: int
+) -> Evaluation:
+    """Search the first arm for each rewrite alone, and value what it finds."""
+    texts = tuple(JudgedQuery(text, text) for text in wordings(evaluation))
+    if not texts:
+        err.print("[yellow]note:[/] no arm says that it used a rewrite: none is valued")
+        return evaluation
+    alone = replace(wanted, depth=depth, provenance=False)
+    (asked,) = _ask((first,), JudgedQueries(texts, {}), alone, options)
+    for ranking in asked.failures[:_SHOWN_FAILURES]:
+        fail(f"{first.name}, rewrite {ranking.query_id!r}: {ranking.problem}; it is not valued")
+    judge = JudgmentsJudge(evaluation.judged)
+    return with_rewrite_values(evaluation, judge, asked.run.rankings, depth=depth)
+
+
 def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Mapping[str, str]:
     return {
         "depth": str(wanted.depth),
@@ -248,7 +274,7 @@ def _tell(judged: JudgedQueries, asked: Sequence[Asked]) -> None:
     for each in asked:
         for note in (*each.notes, strangers(judged, each.run)):
             if note:
-                err.print(f"[yellow]note:[/] {each.run.name}: {note}", highlight=False)
+                err.print(f"[yellow]note:[/] {escape(f'{each.run.name}: {note}')}", highlight=False)
         for ranking in each.failures[:_SHOWN_FAILURES]:
             fail(f"{each.run.name}, query {ranking.query_id}: {ranking.problem}")
         if len(each.failures) > _SHOWN_FAILURES:

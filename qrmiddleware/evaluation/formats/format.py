@@ -9,6 +9,11 @@ from typing import TypeAlias
 from qrmiddleware.evaluation.collection import Document, JudgedQueries
 from qrmiddleware.evaluation.formats.rows import FormatError
 
+
+class FileMissingError(FormatError):
+    """A file that a format needs is not there."""
+
+
 Chosen: TypeAlias = Mapping[str, str]
 """What was chosen for every option of a format."""
 
@@ -71,12 +76,12 @@ class Source:
         """Return what ``find`` does.
 
         Raises:
-            FormatError: If there is none.
+            FileMissingError: If there is none.
         """
         if found := self.find(*patterns):
             return found
         message = f"{self.path}: expected {' or '.join(patterns)}, found {self.listed()}"
-        raise FormatError(message)
+        raise FileMissingError(message)
 
     def listed(self, most: int = 12) -> str:
         """Return the names for a message."""

@@ -56,6 +56,9 @@ class Judgments:
         Args:
             chosen: Has the options of ``gain_options``.
             queries: If they come from elsewhere.
+
+        Raises:
+            FormatError: If an option cannot be that.
         """
         ratings = {rating for rated in self.ratings.values() for rating in rated.values()}
         scale = 1 if all(rating == int(rating) for rating in ratings) else SCALE
@@ -108,7 +111,11 @@ def refuse_unknown(place: str, unknown: Counter[str], grades: Iterable[str]) -> 
 
 
 def _exponential(grade: float) -> float:
-    return float(2.0**grade) - 1
+    try:
+        return float(2.0**grade) - 1
+    except OverflowError as error:
+        message = f"a grade of {grade:g} is too much for 2^grade - 1; choose gain=linear"
+        raise FormatError(message) from error
 
 
 def _least(chosen: Chosen) -> float:

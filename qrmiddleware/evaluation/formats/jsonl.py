@@ -42,15 +42,11 @@ def judged(source: Source, chosen: Chosen) -> JudgedQueries:
     wanted = (chosen["judgments"],) if chosen["judgments"] else _JUDGMENTS
     for row in table_rows(source.need(*wanted), needs=COLUMNS):
         judgments.add(row.text("query_id"), row.text("product_id"), row.integer("grade"), row)
-    found = judgments.judged(_stated(chosen), queries)
     gains = source.find(GAINS)
+    usual = {"gain": "linear" if gains else "exponential", "relevant_from": "1"}
+    stated = {name: value or usual.get(name, "") for name, value in chosen.items()}
+    found = judgments.judged(stated, queries)
     return found if gains is None else _worth(found, gains, chosen)
-
-
-def _stated(chosen: Chosen) -> Chosen:
-    """Return the options, with a grade's usual worth where nothing is chosen."""
-    usual = {"gain": "exponential", "relevant_from": "1"}
-    return {name: value or usual.get(name, "") for name, value in chosen.items()}
 
 
 def _worth(found: JudgedQueries, file: Path, chosen: Chosen) -> JudgedQueries:

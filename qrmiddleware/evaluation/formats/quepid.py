@@ -41,7 +41,7 @@ def judged(source: Source, chosen: Chosen) -> JudgedQueries:
     file = _choose(source, chosen["judgments"])
     columns = _ratings(file, chosen["rating"])
     judgments = Judgments()
-    for row in table_rows(file, needs=(*_PAIR, *columns), ragged=True):
+    for row in table_rows(file, needs=(*_PAIR, *columns), delimiter=",", ragged=True):
         query_id = judgments.name(row.text("query"))
         rated = [name for name in columns if row.values[name].strip()]
         if rated:

@@ -43,7 +43,7 @@ def load_judged(
         FormatError: If nothing fits, or a file is not what its format says.
     """
     source = Source(path)
-    chosen = _format(source, format_name)
+    chosen = find_format(source, format_name)
     if chosen.judged is None:
         raise _lacks(path, chosen, "judgments")
     return chosen.judged(source, chosen.choose(options))
@@ -64,13 +64,18 @@ def load_catalogue(
             found only when it is come to.
     """
     source = Source(path)
-    chosen = _format(source, format_name)
+    chosen = find_format(source, format_name)
     if chosen.catalogue is None:
         raise _lacks(path, chosen, "catalogue")
     return chosen.catalogue(source, chosen.choose(options))
 
 
-def _format(source: Source, name: str) -> Format:
+def find_format(source: Source, name: str = "") -> Format:
+    """Return the format of that name; without a name the one that the content fits.
+
+    Raises:
+        FormatError: If there is none.
+    """
     if name:
         if name not in FORMATS:
             message = f"there is no format {name!r}; choose {', '.join(FORMATS)}"

@@ -90,16 +90,9 @@ def _counts(evaluation: Evaluation) -> Iterator[RenderableType]:
     told = evaluation.environment
     if "queries measured" not in told:
         return
-    left_out = [
-        f"{told[key]} {why}"
-        for key, why in (
-            ("left out, nothing is judged relevant", "without anything judged relevant"),
-            ("left out, an arm failed", "that an arm failed to answer"),
-        )
-        if key in told
-    ]
+    left_out = (f"{count} {why}" for why, count in told.items() if why.startswith("left out, "))
     said = f"{told['queries measured']} of {told.get('queries', '?')} queries are measured"
-    yield _paragraph(f"{said}; left out: {', '.join(left_out)}" if left_out else said, "")
+    yield _paragraph("; ".join([said, *left_out]), "")
 
 
 def _differences(evaluation: Evaluation, arm: ArmScores) -> Table:

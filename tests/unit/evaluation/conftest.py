@@ -1,8 +1,7 @@
-"""A small collection, two arms, and what they measure."""
-
-from __future__ import annotations
+"""A small collection, two arms, and what they measure; engines to fill, and a judge."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +12,8 @@ from aiohttp.test_utils import TestServer
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.comparison import Evaluation, compare, score_run
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
+from qrmiddleware.upstream.embedded import EmbeddedUpstream
+from qrmiddleware.upstream.embedded.upstream import EmbeddedReply
 
 
 def make_ranking(query_id, *doc_ids, **values):
@@ -125,3 +126,37 @@ def evaluation(judged, runs) -> Evaluation:
     arms = tuple(score_run(judged, run) for run in (replace(alone, rankings=timed), piped))
     environment = {"queries": "4", "queries measured": "3", "engine": "http://u:secret@es:9200"}
     return Evaluation("Rules on shoes", judged, arms, compare(arms), environment)
+
+
+class ScriptedUpstream:
+    """Gives one answer after the other, and keeps what it was asked."""
+
+    def __init__(self, *answers: tuple[int, bytes]) -> None:
+        self.answers = list(answers)
+        self.asked = []
+
+    async def start(self) -> None:
+        pass
+
+    async def send(self, request):
+        self.asked.append(request)
+        status, body = self.answers.pop(0)
+        return EmbeddedReply(status, (), body)
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted() -> type[ScriptedUpstream]:
+    """An upstream with its answers written down."""
+    return ScriptedUpstream
+
+
+@pytest.fixture
+async def embedded() -> AsyncIterator[EmbeddedUpstream]:
+    """An embedded engine in memory."""
+    upstream = EmbeddedUpstream()
+    await upstream.start()
+    yield upstream
+    await upstream.close()

@@ -1,10 +1,10 @@
 import pytest
 
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.evaluation.arm_client import Wanted
 from qrmiddleware.evaluation.arms import Defaults, make_arms, parse_arm
 from qrmiddleware.evaluation.asking import AskOptions, ask_arms, check_depth, strangers
 from qrmiddleware.evaluation.cache import RankingCache
-from qrmiddleware.evaluation.client import Wanted
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 
@@ -50,7 +50,7 @@ async def test_every_arm_answers_every_query(ask):
     assert plain.run.rankings["q0"].doc_ids == ("d1", "d2", "d5")
     assert plain.run.rankings["q3"].hits == ()
     assert plain.run.depth == 1_000
-    assert plain.engine == "elasticsearch 9.9.9"
+    assert plain.engine == "Elasticsearch 9.9.9"
     assert (plain.notes, plain.failures) == ((), ())
 
 
@@ -106,7 +106,7 @@ async def test_an_arm_that_cannot_be_asked_at_all_ends_the_run(ask, search_serve
 async def test_an_arm_that_nobody_runs_ends_the_run():
     (arm,) = make_arms([parse_arm("a=http://127.0.0.1:9/shop")], Defaults(fields=("title",)))
 
-    with pytest.raises(ConfigError, match="arm a: .*cannot connect"):
+    with pytest.raises(ConfigError, match=r"arm a: .*cannot connect"):
         await ask_arms([arm], JUDGED, Wanted(), AskOptions())
 
 

@@ -1,207 +1,96 @@
+"""What an engine is asked, and what its answers become."""
+
 import json
 
 import pytest
 
-from qrmiddleware.errors import UpstreamError
-from qrmiddleware.evaluation.arms import Defaults, make_arms, parse_arm
-from qrmiddleware.evaluation.client import ArmClient, Wanted
-from qrmiddleware.evaluation.collection import JudgedQuery
-
-QUERY = JudgedQuery("q1", "shoe")
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.evaluation.client import EngineClient, RefusedError, connect
 
 
-@pytest.fixture
-async def connect(search_server):
-    """Make a client of the server, with more options of the arm and of what is wanted."""
-    clients = []
+async def test_sends_json_and_reads_json(scripted):
+    upstream = scripted((200, b'{"count": 3}'))
 
-    def connect(options="", *, url="", **wanted):
-        text = f"a={url or search_server.url};{options}"
-        (arm,) = make_arms([parse_arm(text)], Defaults(fields=("title",)), environment={"K": "k"})
-        clients.append(ArmClient(arm, Wanted(**wanted)))
-        return clients[-1]
+    answered = await EngineClient(upstream).call("POST", "/a/_count", b"{}")
 
-    yield connect
-    for client in clients:
-        await client.close()
-
-
-async def test_a_ranking_is_the_hits_in_the_order_of_the_answer(connect, search_server):
-    client = connect("header=X-Foo: bar;api_key_env=K", depth=2)
-
-    ranking = await client.search(QUERY)
-
-    assert ranking.query_id == "q1"
-    assert ranking.doc_ids == ("d1", "d2")
-    assert ranking.total == 3
-    assert 0 < ranking.duration_ms < 10_000
-    assert (ranking.problem, ranking.degraded, ranking.pipeline) == ("", "", "")
-    method, target, headers = search_server.requests[-1]
-    assert (method, target) == ("POST", "/shop/_search")
-    assert headers["X-Foo"] == "bar"
-    assert headers["Authorization"] == "ApiKey k"
-    assert "X-QRM-Debug" not in headers
-    assert search_server.engine.asked[-1]["size"] == 2
-
-
-async def test_a_title_comes_along_for_people(connect, search_server):
-    ranking = await connect(title_field="title").search(QUERY)
-
-    assert [hit.title for hit in ranking.hits] == ["red shoe", "blue shoe", "shoe rack"]
-    assert search_server.engine.asked[-1]["_source"] == ["title"]
-
-
-async def test_a_title_that_a_hit_lacks_is_empty(connect):
-    ranking = await connect(title_field="name").search(QUERY)
-
-    assert [hit.title for hit in ranking.hits] == ["", "", ""]
-
-
-async def test_judgments_may_call_documents_by_a_field(connect, search_server):
-    for doc, sku in zip(search_server.engine.docs, ["a", "a", "b", "c", "d", "e"], strict=True):
-        doc["product"] = {"sku": [sku] if sku == "d" else sku}
-
-    search_server.changed = lambda reply: [
-        hit.update(_source={"product": {"sku": sku}})
-        for hit, sku in zip(reply["hits"]["hits"], ["a", "a", "d"], strict=True)
+    assert answered == (200, {"count": 3})
+    assert upstream.asked[0].headers == [
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
     ]
-    ranking = await connect(id_field="product.sku").search(QUERY)
-
-    assert ranking.doc_ids == ("a", "d")  # two variants of one product are one document
 
 
-async def test_a_hit_without_the_field_is_an_error_and_no_document(connect):
-    client = connect(id_field="sku", title_field="title")
+async def test_lines_are_called_so_and_no_body_is_nothing(scripted):
+    upstream = scripted((200, b"{}"), (200, b""))
+    client = EngineClient(upstream)
 
-    with pytest.raises(UpstreamError, match="a hit has no field sku; it has title"):
-        await client.search(QUERY)
+    await client.call("POST", "/_bulk", b"{}\n", ndjson=True)
+    answered = await client.call("HEAD", "/a")
 
-
-async def test_a_proxy_says_what_it_did(connect, search_server):
-    def debug(reply):
-        decisions = [
-            {"kind": "rewrite", "text": "trainers", "admitted": True},
-            {"kind": "rewrite", "text": "trainers", "admitted": True},
-            {"kind": "rewrite", "text": "boots", "admitted": False},
-            {"kind": "boost", "text": "red", "admitted": True},
-        ]
-        reply["ext"] = {"qrm": {"decisions": decisions}}
-        reply["hits"]["hits"][0]["_qrm"] = {"found_by": ["shoe", "trainers"]}
-
-    search_server.changed = debug
-    search_server.headers = {"X-QRM-Pipeline": "shop", "X-QRM-Degraded": "rules=timeout"}
-
-    ranking = await connect("pipeline=shop", provenance=True).search(QUERY)
-
-    assert ranking.rewrites == ("trainers",)
-    assert [hit.found_by for hit in ranking.hits] == [("shoe", "trainers"), (), ()]
-    assert ranking.degraded == "rules=timeout"
-    assert ranking.pipeline == "shop"
-    _, target, headers = search_server.requests[-1]
-    assert target == "/shop/_search?qrm_pipeline=shop"
-    assert headers["X-QRM-Debug"] == "true"
-
-
-@pytest.mark.parametrize(
-    ("options", "served"),
-    [("pipeline=_none", ""), ("", "shop"), ("pipeline=shop", "shop")],
-)
-async def test_the_pipeline_that_was_meant_has_to_have_served(
-    connect, search_server, options, served
-):
-    search_server.headers = {"X-QRM-Pipeline": served} if served else {}
-
-    assert (await connect(options).search(QUERY)).pipeline == served
-
-
-async def test_an_engine_that_ignores_a_pipeline_is_not_measured_in_its_name(connect):
-    with pytest.raises(UpstreamError, match="pipeline shop was asked for, .* is this a qrm proxy"):
-        await connect("pipeline=shop").search(QUERY)
+    assert answered == (200, None)
+    assert upstream.asked[0].headers[1] == ("content-type", "application/x-ndjson")
+    assert upstream.asked[1].headers == [("accept", "application/json")]
 
 
 @pytest.mark.parametrize(
     ("status", "body", "problem"),
     [
-        (404, {"error": {"root_cause": [{"reason": "no such index"}]}}, "HTTP 404: no such index"),
-        (400, {"error": {"reason": "bad query"}}, "HTTP 400: bad query"),
-        (429, {"error": "too many"}, "HTTP 429: too many"),
-        (502, "<html>gone</html>", "HTTP 502: <html>gone</html>"),
-        (500, "", "HTTP 500: no reason given"),
-        (200, "<html>", "the reply is not JSON: '<html>'"),
-        (200, {"took": 1}, "no search result: it has no hits"),
-        (200, [], "no search result"),
-        (200, {"timed_out": True, "hits": {"hits": []}}, "ran out of time"),
+        (400, b'{"error": {"type": "x", "reason": "no such field"}}', "with 400: no such field"),
+        (400, b'{"error": {"type": "x"}}', "with 400: x"),
+        (405, b'{"error": "Incorrect method"}', "with 405: Incorrect method"),
+        (502, b"<html>Bad Gateway</html>", "with 502: <html>Bad Gateway</html>"),
+        (500, b"", "with 500: no reason given"),
         (
-            200,
-            {
-                "_shards": {
-                    "total": 2,
-                    "failed": 1,
-                    "failures": [{"reason": {"reason": "shard is gone"}}],
-                },
-                "hits": {"hits": []},
-            },
-            "1 of 2 shards failed: shard is gone",
+            401,
+            b"{}",
+            r"with 401: \{\}; give credentials: user:password@ in the URL, or --api-key-env",
         ),
-        (200, {"_shards": {"total": 2, "failed": 1}, "hits": {"hits": []}}, "no reason given"),
+        (403, b"[]", r"with 403: \[\]; the credentials do not allow it"),
     ],
 )
-async def test_whatever_is_not_a_whole_ranking_is_an_error(
-    connect, search_server, status, body, problem
-):
-    search_server.broken = {"shoe": (status, body)}
+async def test_a_refusal_says_the_engines_reason(scripted, status, body, problem):
+    client = EngineClient(scripted((status, body)))
 
-    with pytest.raises(UpstreamError) as caught:
-        await connect().search(QUERY)
+    with pytest.raises(RefusedError, match=f"GET /a was answered {problem}") as raised:
+        await client.call("GET", "/a")
 
-    assert problem in str(caught.value)
-    if status != 200:
-        assert caught.value.status == status
+    assert raised.value.reply_status == status
 
 
-async def test_an_answer_that_takes_too_long_is_an_error(connect, search_server):
-    search_server.delay_s = 5
+async def test_a_refusal_that_is_expected_is_an_answer(scripted):
+    client = EngineClient(scripted((404, b'{"error": "none"}')))
 
-    with pytest.raises(UpstreamError, match=r"within 0\.05 s"):
-        await connect(timeout_s=0.05).search(QUERY)
-
-
-async def test_other_ways_of_counting_hits_are_understood(connect, search_server):
-    search_server.changed = lambda reply: reply["hits"].update(total=3)
-    assert (await connect().search(QUERY)).total == 3
-
-    search_server.changed = lambda reply: reply["hits"].pop("total")
-    assert (await connect().search(QUERY)).total is None
+    assert await client.call("GET", "/a", expected=(404,)) == (404, {"error": "none"})
 
 
-async def test_the_state_of_an_index_changes_with_every_operation(connect, search_server):
-    client = connect()
-
-    first, again = await client.state(), await client.state()
-    search_server.operations += 1
-    changed = await client.state()
-
-    assert first == again != ""
-    assert changed != first
+ELASTICSEARCH = {"version": {"number": "9.2.0", "build_flavor": "default"}}
+OPENSEARCH = {"version": {"number": "3.8.0", "distribution": "opensearch"}}
 
 
-@pytest.mark.parametrize("endpoint", ["docs", "shop"])
-async def test_a_state_that_cannot_be_seen_is_empty(connect, search_server, endpoint):
-    search_server.refused = {endpoint}
+@pytest.mark.parametrize(
+    ("answers", "name"),
+    [
+        ([(200, ELASTICSEARCH)], "Elasticsearch 9.2.0"),
+        ([(200, OPENSEARCH)], "OpenSearch 3.8.0"),
+        ([(405, {}), (200, {"nodes": {"a": {"version": "9.2.0"}}})], "version 9.2.0"),
+        ([(200, []), (404, {})], "an engine that does not tell its name"),
+    ],
+)
+async def test_names_the_engine(scripted, answers, name):
+    client = EngineClient(scripted(*((status, json.dumps(b).encode()) for status, b in answers)))
 
-    assert await connect().state() == ""
+    assert await client.name() == name
 
 
-async def test_an_engine_names_itself_if_it_does(connect, search_server):
-    assert await connect().engine() == "elasticsearch 9.9.9"
-
-    search_server.refused = {""}
-    assert await connect().engine() == ""
+async def test_names_the_embedded_engine(embedded):
+    assert await EngineClient(embedded).name() == "the embedded engine"
 
 
-def test_the_body_is_what_is_sent(search_server):
-    (arm,) = make_arms([parse_arm("a=http://h/i")], Defaults(fields=("title",)))
+def test_connecting_checks_the_url():
+    with pytest.raises(ConfigError, match="localhost"):
+        connect("localhost:9200")
 
-    client = ArmClient(arm, Wanted(depth=5))
 
-    assert json.loads(client.body("red"))["size"] == 5
+def test_connecting_checks_the_authorities(tmp_path):
+    with pytest.raises(ConfigError, match="ca_certs"):
+        connect("https://localhost:9200", api_key="x", ca_certs=str(tmp_path / "none.pem"))

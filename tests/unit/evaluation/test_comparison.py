@@ -17,9 +17,12 @@ from qrmiddleware.evaluation.comparison import (
     paired_t_test,
     percentiles,
     score_run,
+    with_rewrite_values,
+    wordings,
 )
 from qrmiddleware.evaluation.measures import NDCG, NOTHING_FOUND
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
+from qrmiddleware.evaluation.rewriting import JudgmentsJudge
 
 np = pytest.importorskip("numpy")
 stats = pytest.importorskip("scipy.stats")
@@ -232,3 +235,25 @@ def test_all_arms_are_measured_on_the_queries_that_all_have_answered():
         "left out, an arm failed": "1",
         "depth": "10",
     }
+
+
+def test_rewrites_are_valued_against_what_the_first_arm_finds():
+    plain = ArmRun("plain", {"q0": ranking("q0", "b")}, 10)
+    rewritten = {
+        "q0": ranking("q0", "b", "a", rewrites=("t", "u")),
+        "q1": ranking("q1", "a", rewrites=("t",)),
+    }
+    evaluation = evaluate("shop", judged(2), [plain, ArmRun("rules", rewritten, 10)])
+    assert wordings(evaluation) == ("t", "u")
+
+    valued = with_rewrite_values(
+        evaluation,
+        JudgmentsJudge(evaluation.judged),
+        {"t": ranking("t", "a", "b")},
+        depth=10,
+    )
+
+    first, second, third = valued.arms[1].attribution
+    assert (first.query_id, first.value.relevance, first.value.increment) == ("q0", 0.5, 1.0)
+    assert second.value is None  # nobody asked for u
+    assert third.value is None  # the first arm was not asked for q1

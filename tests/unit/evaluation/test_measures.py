@@ -120,6 +120,19 @@ def test_rankings_of_other_queries_and_judgments_of_other_queries_do_not_matter(
     assert measured[NDCG] == {"q": 1.0}
 
 
+def test_many_queries_are_all_measured():
+    qrels = {f"q{n}": {"a": 1} for n in range(2_300)}
+    rankings = {
+        query: Ranking(query, (RankedHit("a" if n % 2 else "b", 1.0),))
+        for n, query in enumerate(qrels)
+    }
+
+    measured = measure(collection(qrels), rankings, depth=10)
+
+    assert list(measured[NDCG]) == list(qrels)
+    assert sum(measured[NDCG].values()) == 1_150
+
+
 def test_a_measure_that_looks_deeper_than_the_ranking_is_left_out():
     assert "R@1000" not in measures_at(100)
     assert "R@100" in measures_at(100)

@@ -14,6 +14,7 @@ from qrmiddleware.evaluation.rewriting import (
     mean_value,
     relevance_share,
     value_rewrite,
+    value_yields,
 )
 
 QUERY = JudgedQuery("q", "sneakers")
@@ -121,3 +122,33 @@ def test_a_hit_belongs_to_a_rewrite_that_alone_found_it():
         RewriteYield("q", "gym shoes", 1, (), 0, 0, 0),
         RewriteYield("q", "plimsolls", 0, (), 0, 0, 0),
     )
+
+
+def ranked(query_id, doc_ids, **options):
+    return Ranking(query_id, tuple(RankedHit(doc_id, 1.0) for doc_id in doc_ids), **options)
+
+
+def test_rewrites_are_valued_by_what_they_find_alone():
+    told = (
+        RewriteYield("q", "trainers", 0, (), 0, 0, 0),
+        RewriteYield("q", "not asked", 0, (), 0, 0, 0),
+        RewriteYield("q", "failed", 0, (), 0, 0, 0),
+        RewriteYield("unknown", "trainers", 0, (), 0, 0, 0),
+    )
+    judgments = judged(d1=1, d3=1, d4=1, d7=1)
+    found = {
+        "trainers": ranked("trainers", "3457"),
+        "failed": Ranking("failed", (), problem="HTTP 500"),
+    }
+
+    valued = value_yields(
+        JudgmentsJudge(judgments),
+        judgments,
+        told,
+        {"q": ranked("q", "1237")},
+        found,
+        depth=3,
+    )
+
+    assert valued[0].value == RewriteValue(pytest.approx(2 / 3), 0.5, 1.5, None)
+    assert [each.value for each in valued[1:]] == [None, None, None]

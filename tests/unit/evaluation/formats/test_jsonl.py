@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from qrmiddleware.evaluation.collection import Document, JudgedQuery
+from qrmiddleware.evaluation.collection import Document, JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.formats import FormatError, load_catalogue, load_judged
+from qrmiddleware.evaluation.formats.jsonl import write_catalogue, write_collection
 
 QUERIES = '{"id": "q1", "query": "laptop", "fold": 2}\n\n{"id": "q2", "query": "toner"}\n'
 JUDGMENTS = "query_id\tproduct_id\tgrade\tlabel\nq1\t12\t3\tperfect\nq1\t13\t0\tpoor\n"
@@ -87,3 +88,63 @@ def test_a_bad_line_is_named(folder, name, text, problem):
 
     with pytest.raises(FormatError, match=problem):
         load_judged(folder)
+
+
+def test_a_file_of_any_name_is_a_catalogue(tmp_path):
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"id": "x", "title": "y"}\n')
+
+    assert list(load_catalogue(file)) == [Document("x", {"title": "y"})]
+
+
+def test_a_folder_with_products_alone_is_recognised(tmp_path):
+    (tmp_path / "products.jsonl").write_text('{"id": "x"}\n')
+
+    assert list(load_catalogue(tmp_path)) == [Document("x", {})]
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    found = JudgedQueries(
+        (JudgedQuery("1", 'lampe für\t"außen"', fold=3), JudgedQuery("2", "b")),
+        {"1": {'x"1': 3, "y": 0}, "2": {"x": 2}},
+        gains={3: 1.0, 2: 0.1, 1: 0.01, 0: 0.0},
+        relevant_from=2,
+    )
+    documents = [Document("x", {"title": "ä", "price": 1.5}), Document("y", {"id": "y"})]
+
+    write_collection(tmp_path / "new", found)
+    written = list(write_catalogue(tmp_path / "new", documents))
+
+    assert load_judged(tmp_path / "new") == found
+    assert written == documents
+    assert list(load_catalogue(tmp_path / "new")) == [documents[0], Document("y", {})]
+
+
+def test_what_is_chosen_counts_before_the_file_of_gains(tmp_path):
+    found = JudgedQueries((JudgedQuery("1", "a"),), {"1": {"x": 2000}}, {0: 0.0, 2000: 2.0}, 1000)
+    write_collection(tmp_path, found)
+
+    judged = load_judged(tmp_path, options={"gain": "linear", "relevant_from": "3"})
+
+    assert judged.gains == {0: 0.0, 2000: 2000.0}
+    assert judged.relevant_from == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "expected .*JSONDecodeError"),
+        ('{"gains": {"0": 0}}', "expected .*KeyError: 'relevant_from'"),
+        ('{"gains": {"0": 0}, "relevant_from": 1}', "says nothing of the grades 3"),
+    ],
+)
+def test_a_bad_file_of_gains_is_named(folder, text, problem):
+    (folder / "gains.json").write_text(text)
+
+    with pytest.raises(FormatError, match=rf"gains\.json: {problem}"):
+        load_judged(folder)
+
+
+def test_a_product_that_has_two_ids_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="document x has another id in its field 'id'"):
+        list(write_catalogue(tmp_path, [Document("x", {"id": "y"})]))
