@@ -52,7 +52,7 @@ class _Ranked:
 def pool(
     source: Annotated[
         list[Path] | None,
-        typer.Argument(help="What `qrm eval run --json` saved; or TREC runs, with --data."),
+        typer.Argument(help="What `qrm eval run --json` saved, or TREC runs."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -61,7 +61,8 @@ def pool(
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", "-d", help="Folder or file with the judgments.")
+        Path | None,
+        typer.Option("--data", "-d", help="Judgments: folder or file; else the saved ones."),
     ] = None,
     depth: Annotated[int, typer.Option(min=1, help="Hits of every arm to pool.")] = 10,
     catalogue: CatalogueOption = None,
@@ -86,8 +87,11 @@ def pool(
     """Write the unjudged first hits of all arms to a file for judging; or merge such a file.
 
     The order of a query's documents is drawn from ids and seed alone, so it does not tell which
-    arm found what. Fill in the column `relevance`, by hand or with `qrm eval judge`; then merge:
-    that writes queries and judgments, with who made them in a column `source`, to a new folder.
+    arm found what. Without --data, the queries that were measured are pooled; with it, also those
+    that have nothing relevant yet.
+
+    Fill in the column `relevance`, by hand or with `qrm eval judge`; then merge: that writes
+    queries and judgments, with who made them in a column `source`, to a new folder.
 
     Examples:
 
@@ -122,12 +126,19 @@ def _ranked(paths: Sequence[Path], data: Path | None) -> _Ranked:
     if not paths:
         message = "name what `qrm eval run --json` saved, or TREC runs with --data"
         raise ConfigError(message)
-    if data is None:
-        saved = [read_json(path) for path in paths]
-        runs = tuple(arm.run for each in saved for arm in each.arms)
-        return _Ranked(saved[0].judged, runs)
-    judged = formats.load_judged(data)
-    return _Ranked(judged, tuple(read_run(path, name=path.stem) for path in paths))
+    runs: list[ArmRun] = []
+    judged = formats.load_judged(data) if data is not None else None
+    for path in paths:
+        if ".json" in path.suffixes:
+            saved = read_json(path)
+            judged = judged or saved.judged
+            runs += [arm.run for arm in saved.arms]
+        else:
+            runs.append(read_run(path, name=path.stem))
+    if judged is None:
+        message = "TREC runs do not hold judgments: name them with --data"
+        raise ConfigError(message)
+    return _Ranked(judged, tuple(runs))
 
 
 def _format(name: str, out: Path) -> PoolFormat:

@@ -188,17 +188,19 @@ def troubles_section(evaluation: Evaluation) -> Html:
 
 
 def _troubles(arm: ArmScores, texts: Mapping[str, str]) -> Iterable[Html]:
-    rankings = [arm.run.rankings.get(key) or Ranking(key, (), problem="not asked") for key in texts]
+    """List an arm's, also of queries that are not measured; of those only the id is known."""
+    rankings = list(arm.run.rankings.values())
     failed = [ranking for ranking in rankings if ranking.problem]
     degraded = [ranking for ranking in rankings if ranking.degraded]
     empty = [ranking for ranking in rankings if not ranking.hits and not ranking.problem]
     for found, what, why in (
-        (failed, "failed; their measures count as 0", lambda ranking: ranking.problem),
+        (failed, "no answer", lambda ranking: ranking.problem),
         (degraded, "degraded answers", lambda ranking: ranking.degraded),
         (empty, "nothing found", lambda _: ""),
     ):
         if found:
-            yield _trouble(f"“{arm.name}”: {what}", [(texts[r.query_id], why(r)) for r in found])
+            queries = [(texts.get(r.query_id, r.query_id), why(r)) for r in found]
+            yield _trouble(f"“{arm.name}”: {what}", queries)
 
 
 def _trouble(title: str, queries: list[tuple[str, str]]) -> Html:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
+from qrmiddleware.evaluation.comparison import Evaluation, compare, score_run
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 from qrmiddleware.upstream.embedded import EmbeddedUpstream
 from qrmiddleware.upstream.embedded.upstream import EmbeddedReply
@@ -102,6 +103,29 @@ async def fake_judge():
     async with TestServer(app) as server:
         judge.url = str(server.make_url("/v1"))
         yield judge
+
+
+@pytest.fixture
+def evaluation(judged, runs) -> Evaluation:
+    """The second arm gains one query and loses two; one answer is degraded."""
+    alone, piped = runs
+    q2 = piped.rankings["q2"]
+    found = (replace(q2.hits[0], found_by=("trainers",)), *q2.hits[1:])
+    changed = replace(
+        q2, hits=found, degraded="rules;late", rewrites=("trainers",), duration_ms=12.0, total=2
+    )
+    piped = replace(
+        piped,
+        rankings={**piped.rankings, "q2": changed},
+        asked="http://elastic:secret@shop:9250/products; authorization: Bearer abc",
+    )
+    timed = {
+        key: replace(ranking, duration_ms=5.0 + number)
+        for number, (key, ranking) in enumerate(alone.rankings.items())
+    }
+    arms = tuple(score_run(judged, run) for run in (replace(alone, rankings=timed), piped))
+    environment = {"queries": "4", "queries measured": "3", "engine": "http://u:secret@es:9200"}
+    return Evaluation("Rules on shoes", judged, arms, compare(arms), environment)
 
 
 class ScriptedUpstream:
