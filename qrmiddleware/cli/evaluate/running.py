@@ -187,7 +187,10 @@ def score(
     option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[
-        int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
+        int,
+        typer.Option(
+            help="How many hits were asked for; else told by the longest ranking: 10, 100, 1000 …"
+        ),
     ] = 0,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
     json: JsonOption = None,
@@ -211,7 +214,7 @@ def score(
     if twice := next((name for name in names if names.count(name) > 1), ""):
         message = f"two runs are called {twice}: rename one of the files"
         raise ConfigError(message)
-    deepest = depth or max((each.depth for each in read), default=1)
+    deepest = depth or _likely_depth(max(each.depth for each in read))
     same = [ArmRun(each.name, each.rankings, deepest, each.asked) for each in read]
     environment = {"depth": str(deepest), "qrmiddleware": version("qrmiddleware")}
     evaluation = evaluate(title or data.stem, judged, same, environment)
@@ -283,6 +286,14 @@ def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Ma
         **{f"notes on {each.run.name}": "; ".join(each.notes) for each in asked if each.notes},
         "qrmiddleware": version("qrmiddleware"),
     }
+
+
+def _likely_depth(longest: int) -> int:
+    """Return the power of ten, from 10 on, that a run with rankings this long was cut at."""
+    depth = 10
+    while depth < longest:
+        depth *= 10
+    return depth
 
 
 def _tell(judged: JudgedQueries, asked: Sequence[Asked]) -> None:
