@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,7 +10,7 @@ class RankedHit:
     """One hit of a ranking.
 
     Attributes:
-        doc_id: The document's ``_id``.
+        doc_id: The document's ``_id``, or what the field holds that the judgments speak of.
         score: The arm's number; rankings are as answered, not sorted by it.
         found_by: The wordings that found it, the user's own first if it did; empty if the arm
             does not say.
@@ -34,6 +35,9 @@ class Ranking:
         problem: Why there is no ranking; empty if there is one.
         degraded: What the arm says it skipped (``X-QRM-Degraded``); empty for nothing.
         rewrites: The wordings that the arm searched for beside the user's own.
+        pipeline: Of a qrm proxy, as it says (``X-QRM-Pipeline``); empty if none served.
+        from_cache: The arm was not asked: this is what it answered the last time, in the time
+            that it took then.
     """
 
     query_id: str
@@ -43,6 +47,8 @@ class Ranking:
     problem: str = ""
     degraded: str = ""
     rewrites: tuple[str, ...] = ()
+    pipeline: str = ""
+    from_cache: bool = False
 
     @property
     def doc_ids(self) -> tuple[str, ...]:
@@ -67,3 +73,17 @@ class ArmRun:
     depth: int
     asked: str = ""
     seen_folds: tuple[int, ...] = ()
+
+    def tied(self, cutoff: int) -> int:
+        """Count the rankings where equal scores decide who is among the first, or in what order.
+
+        Engines order such hits by how their index happens to be laid out: filled again, or
+        merged, the same index may answer otherwise.
+
+        Args:
+            cutoff: How many hits are the first.
+        """
+        return sum(
+            any(one.score == two.score for one, two in pairwise(ranking.hits[: cutoff + 1]))
+            for ranking in self.rankings.values()
+        )

@@ -1,13 +1,19 @@
 """An engine small enough to be seen to be right: every clause is tried on every document."""
 
+import asyncio
+import dataclasses
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 Doc = Mapping[str, Any]
 
@@ -257,3 +263,106 @@ CLAUSES: Mapping[str, Callable[[Any, Doc], float | None]] = {
 def make_engine() -> type[BruteForceEngine]:
     """Make an engine over documents, which become d1, d2, ..."""
     return BruteForceEngine
+
+
+@dataclass
+class SearchServer:
+    """A ``BruteForceEngine`` as the index ``shop`` behind HTTP, on a thread of its own.
+
+    Attributes:
+        engine: What answers.
+        url: Of the index.
+        headers: Added to replies of searches.
+        broken: Instead of an answer, by a word of the text: status and body.
+        refused: Endpoints that are answered with 400.
+        operations: How many there were on its only shard.
+        requests: Method, target and headers of each request.
+        changed: Changes an answer before it goes out.
+        delay_s: How long a search takes at least.
+    """
+
+    engine: BruteForceEngine
+    url: str = ""
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    broken: dict[str, tuple[int, Any]] = dataclasses.field(default_factory=dict)
+    refused: set[str] = dataclasses.field(default_factory=set)
+    operations: int = 7
+    requests: list[tuple[str, str, Mapping[str, str]]] = dataclasses.field(default_factory=list)
+    changed: Callable[[dict[str, Any]], object] = lambda _: None
+    delay_s: float = 0.0
+
+    @property
+    def searches(self) -> list[str]:
+        """The bodies of all searches, as text."""
+        return [json.dumps(body) for body in self.engine.asked]
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer whatever is asked."""
+        self.requests.append((request.method, request.path_qs, request.headers))
+        endpoint = request.path.rpartition("/")[2]
+        if endpoint in self.refused:
+            return web.json_response({"error": f"no {endpoint} here"}, status=400)
+        match endpoint:
+            case "_search":
+                return await self._search(await request.read())
+            case "shop":
+                return web.json_response({"shop": {"mappings": {}, "settings": {}}})
+            case "docs":
+                copy = {
+                    "routing": {"primary": True},
+                    "docs": {"count": len(self.engine.docs), "deleted": 0},
+                    "seq_no": {"max_seq_no": self.operations},
+                }
+                shards = {"shards": {"0": [copy, {"routing": {"primary": False}}]}}
+                return web.json_response({"indices": {"shop": {"uuid": "u1", **shards}}})
+            case "":
+                return web.json_response({"version": {"number": "9.9.9"}})
+            case _:
+                return web.json_response({"error": "no such endpoint"}, status=404)
+
+    async def _search(self, body: bytes) -> web.Response:
+        await asyncio.sleep(self.delay_s)
+        for word, (status, text) in self.broken.items():
+            if word in body.decode():
+                self.engine.asked.append(json.loads(body))
+                if isinstance(text, str):
+                    return web.Response(status=status, text=text)
+                return web.json_response(text, status=status)
+        reply = json.loads(self.engine.search(body))
+        self.changed(reply)
+        return web.json_response(reply, headers=self.headers)
+
+
+@contextmanager
+def on_a_thread(server: SearchServer) -> Iterator[SearchServer]:
+    """Serve until the end of the block."""
+    loop = asyncio.new_event_loop()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+
+    async def start() -> None:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        server.url = f"http://127.0.0.1:{port}/shop"
+
+    loop.run_until_complete(start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def search_server() -> Iterator[SearchServer]:
+    """A server with six products; ``d1`` to ``d6``."""
+    titles = ("red shoe", "blue shoe", "red hat", "trainers", "shoe rack", "green trainers")
+    with on_a_thread(SearchServer(BruteForceEngine([{"title": t} for t in titles]))) as server:
+        yield server

@@ -2,7 +2,7 @@
 
 import typer
 
-from qrmiddleware.cli.evaluate import indexing
+from qrmiddleware.cli.evaluate import indexing, judging, pooling, reporting, running
 
 
 def build_evaluate_app() -> typer.Typer:
@@ -17,4 +17,9 @@ def build_evaluate_app() -> typer.Typer:
     )
     app.command()(indexing.index)
     app.command()(indexing.convert)
+    app.command()(running.run)
+    app.command()(running.score)
+    app.command()(reporting.report)
+    app.command()(pooling.pool)
+    app.command()(judging.judge)
     return app
