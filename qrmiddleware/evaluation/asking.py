@@ -227,11 +227,11 @@ class _Session:
         run = ArmRun(
             self.arm.name, rankings, self.wanted.depth, self.arm.asked, self.arm.seen_folds
         )
-        notes = (*self.notes, *_remarks(run, provenance=self.wanted.provenance))
+        notes = (*self.notes, *_remarks(run))
         return Asked(run, self.engine, notes)
 
 
-def _remarks(run: ArmRun, *, provenance: bool) -> Iterator[str]:
+def _remarks(run: ArmRun) -> Iterator[str]:
     rankings = run.rankings.values()
     count = len(rankings)
     if cached := sum(ranking.from_cache for ranking in rankings):
@@ -240,8 +240,11 @@ def _remarks(run: ArmRun, *, provenance: bool) -> Iterator[str]:
     if degraded:
         reasons = ", ".join(f"{reason} ({times})" for reason, times in degraded.most_common())
         yield f"{degraded.total()} of {count} rankings are degraded: {reasons}"
-    if provenance and not any(hit.found_by for each in rankings for hit in each.hits):
-        yield "it does not say which wording found a hit"
+
+
+def tells_provenance(run: ArmRun) -> bool:
+    """Tell whether an arm says of any hit which wording found it."""
+    return any(hit.found_by for each in run.rankings.values() for hit in each.hits)
 
 
 def strangers(judged: JudgedQueries, run: ArmRun) -> str:

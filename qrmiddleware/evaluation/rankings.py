@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,17 @@ class ArmRun:
     depth: int
     asked: str = ""
     seen_folds: tuple[int, ...] = ()
+
+    def tied(self, cutoff: int) -> int:
+        """Count the rankings where equal scores decide who is among the first, or in what order.
+
+        Engines order such hits by how their index happens to be laid out: filled again, or
+        merged, the same index may answer otherwise.
+
+        Args:
+            cutoff: How many hits are the first.
+        """
+        return sum(
+            any(one.score == two.score for one, two in pairwise(ranking.hits[: cutoff + 1]))
+            for ranking in self.rankings.values()
+        )

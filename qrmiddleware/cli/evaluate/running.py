@@ -32,7 +32,14 @@ from qrmiddleware.evaluation.arms import (
     read_arms,
     refuse_leaks,
 )
-from qrmiddleware.evaluation.asking import Asked, AskOptions, ask_arms, check_depth, strangers
+from qrmiddleware.evaluation.asking import (
+    Asked,
+    AskOptions,
+    ask_arms,
+    check_depth,
+    strangers,
+    tells_provenance,
+)
 from qrmiddleware.evaluation.cache import RankingCache, default_folder
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.comparison import (
@@ -165,6 +172,8 @@ def run(
         evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
     show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
     print_rewrites(evaluation, out)
+    if wanted.provenance and not any(tells_provenance(each.run) for each in asked):
+        err.print("[yellow]note:[/] no arm says which wording found a hit: is any a qrm proxy?")
     _tell(judged, asked)
     failures = sum(len(each.failures) for each in asked)
     if failures > max_failures:
@@ -178,7 +187,10 @@ def score(
     option: ChoiceOption = None,
     folds: FoldsOption = "",
     depth: Annotated[
-        int, typer.Option(help="How many hits were asked for; else the longest ranking's.")
+        int,
+        typer.Option(
+            help="How many hits were asked for; else told by the longest ranking: 10, 100, 1000 …"
+        ),
     ] = 0,
     title: Annotated[str, typer.Option(help="Of the report; else the data's name.")] = "",
     json: JsonOption = None,
@@ -202,7 +214,7 @@ def score(
     if twice := next((name for name in names if names.count(name) > 1), ""):
         message = f"two runs are called {twice}: rename one of the files"
         raise ConfigError(message)
-    deepest = depth or max((each.depth for each in read), default=1)
+    deepest = depth or _likely_depth(max(each.depth for each in read))
     same = [ArmRun(each.name, each.rankings, deepest, each.asked) for each in read]
     environment = {"depth": str(deepest), "qrmiddleware": version("qrmiddleware")}
     evaluation = evaluate(title or data.stem, judged, same, environment)
@@ -265,9 +277,23 @@ def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Ma
         "searches at a time": str(concurrency),
         **{f"engine of {each.run.name}": each.engine for each in asked if each.engine},
         **{f"asked of {each.run.name}": each.run.asked for each in asked},
+        **{
+            f"equal scores among the first 10 of {each.run.name}": (
+                f"{each.run.tied(10)} of {len(each.run.rankings)} rankings"
+            )
+            for each in asked
+        },
         **{f"notes on {each.run.name}": "; ".join(each.notes) for each in asked if each.notes},
         "qrmiddleware": version("qrmiddleware"),
     }
+
+
+def _likely_depth(longest: int) -> int:
+    """Return the power of ten, from 10 on, that a run with rankings this long was cut at."""
+    depth = 10
+    while depth < longest:
+        depth *= 10
+    return depth
 
 
 def _tell(judged: JudgedQueries, asked: Sequence[Asked]) -> None:

@@ -26,7 +26,14 @@ def _rewrites(arms: tuple[ArmScores, ...]) -> Table:
         "increment",
         "increment, union",
     )
-    table = Table(*columns, title="Rewrites")
+    table = Table(
+        *columns,
+        title="Rewrites",
+        caption=(
+            "Relevance share and increment: of what a rewrite finds when the first arm is searched "
+            "for it alone; unjudged hits count as not relevant there."
+        ),
+    )
     for arm in arms:
         if arm.attribution:
             value = mean_value([each.value for each in arm.attribution if each.value is not None])

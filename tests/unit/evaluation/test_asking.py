@@ -3,7 +3,13 @@ import pytest
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation.arm_client import Wanted
 from qrmiddleware.evaluation.arms import Defaults, make_arms, parse_arm
-from qrmiddleware.evaluation.asking import AskOptions, ask_arms, check_depth, strangers
+from qrmiddleware.evaluation.asking import (
+    AskOptions,
+    ask_arms,
+    check_depth,
+    strangers,
+    tells_provenance,
+)
 from qrmiddleware.evaluation.cache import RankingCache
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
 from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
@@ -214,15 +220,15 @@ async def test_degraded_answers_are_counted(ask, search_server):
     assert arm.notes == ("4 of 4 rankings are degraded: rules=timeout (4)",)
 
 
-async def test_an_arm_that_does_not_say_who_found_what_is_noted(ask, search_server):
+async def test_an_arm_that_says_who_found_what_is_known(ask, search_server):
     (silent,) = await ask(provenance=True)
     search_server.changed = lambda reply: [
         hit.update(_qrm={"found_by": ["x"]}) for hit in reply["hits"]["hits"]
     ]
     (telling,) = await ask(provenance=True)
 
-    assert silent.notes == ("it does not say which wording found a hit",)
-    assert telling.notes == ()
+    assert not tells_provenance(silent.run)
+    assert tells_provenance(telling.run)
 
 
 def test_hits_that_are_called_otherwise_than_the_judgments_are_noticed():

@@ -160,6 +160,29 @@ def test_saved_runs_score_as_they_did(run, qrm, data, search_server, tmp_path):
     assert "p50" not in ran.out
 
 
+@pytest.mark.parametrize(
+    ("length", "arguments", "deepest"),
+    [
+        (2, (), "nDCG@10"),
+        (10, (), "nDCG@10"),
+        (11, (), "R@100"),
+        (101, (), "R@1000"),
+        (2, ("--depth", 1000), "R@1000"),
+        (2, ("--depth", 100), "R@100"),
+    ],
+)
+def test_short_rankings_are_measured_as_deep_as_they_were_likely_cut(
+    qrm, data, tmp_path, length, arguments, deepest
+):
+    lines = [f"q0 Q0 d{n} {n} {1000 - n} x\n" for n in range(1, length + 1)]
+    (tmp_path / "x.trec").write_text("".join(lines))
+
+    ran = qrm("eval", "score", "x.trec", "--data", data, *arguments)
+
+    printed = [name for name in ("nDCG@10", "R@100", "R@1000") if f" {name} " in ran.out]
+    assert printed[-1] == deepest
+
+
 def test_two_runs_of_one_name_are_told_apart_by_nobody(qrm, data, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -215,6 +238,7 @@ def test_arms_without_rewrites_have_none_valued(run, search_server):
 
     assert ran.code == 0
     assert "no arm says that it used a rewrite" in ran.err
+    assert "no arm says which wording found a hit" in ran.err
 
 
 def test_reports_are_written_where_they_are_wished_for(run, search_server, tmp_path):
