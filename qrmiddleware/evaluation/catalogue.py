@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 import tenacity
 
-from qrmiddleware.errors import ConfigError, UpstreamError
+from qrmiddleware.errors import ConfigError, QrmError, UpstreamError
 from qrmiddleware.evaluation.client import BUSY, EngineClient, RefusedError
 from qrmiddleware.evaluation.collection import Document
 from qrmiddleware.evaluation.mapping import index_body
@@ -27,6 +27,10 @@ _UNSUPPORTED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.
 
 Line = tuple[str, bytes]
 """A document's id, and its two lines of ``_bulk``."""
+
+
+class IncompleteError(QrmError):
+    """A catalogue is in the engine in part only; says why."""
 
 
 class BusyError(UpstreamError):
@@ -95,7 +99,9 @@ class CatalogueIndexer:
 
         Raises:
             ConfigError: If the index is there and is not to be replaced, or cannot be made.
-            UpstreamError: If the engine refuses a document, or stays busy.
+            IncompleteError: If the engine refuses a document or stays busy, or the catalogue
+                cannot be read to its end.
+            UpstreamError: If the engine does not answer, or refuses something else.
         """
         _check_name(plan.index)
         coming = iter(documents)
@@ -142,10 +148,14 @@ class CatalogueIndexer:
         self, index: str, documents: Iterable[Document], tick: Callable[[int], object]
     ) -> int:
         sent = 0
-        for batch in batches(map(_line, documents)):
-            await self._store(index, batch)
-            sent += len(batch)
-            tick(len(batch))
+        try:
+            for batch in batches(map(_line, documents)):
+                await self._store(index, batch)
+                sent += len(batch)
+                tick(len(batch))
+        except QrmError as error:
+            message = f"{error}; {index} has only the first {sent:,} documents or a few more"
+            raise IncompleteError(message) from error
         return sent
 
     async def _store(self, index: str, batch: Sequence[Line]) -> None:

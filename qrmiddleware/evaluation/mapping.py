@@ -1,7 +1,7 @@
 """What an index for a catalogue looks like, from its first documents."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -71,6 +71,14 @@ def read_index_body(file: Path) -> dict[str, Any]:
         message = f'{file}: expected {{"mappings": …}} or {{"properties": …}}'
         raise ConfigError(message)
     return {"settings": dict(SETTINGS), **told}
+
+
+def text_fields(mappings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the paths of what mappings say is text."""
+    for name, field in mappings.get("properties", {}).items():
+        if field.get("type") == "text":
+            yield prefix + name
+        yield from text_fields(field, f"{prefix}{name}.")
 
 
 def _kinds(sample: Iterable[Document]) -> dict[str, set[type]]:

@@ -14,11 +14,13 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import commands
 import examples
+import formats
 import references
 
 ROOT: Final = Path(__file__).parents[2]
@@ -41,6 +43,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "asked by quota": examples.asked("quota"),
     "asked for a bool": examples.asked_for_bool,
     "asked for a boost": examples.asked_for_boost,
+    "formats": formats.formats,
+    **{f"options of {name}": partial(formats.options, name) for name in formats.FORMATS},
 }
 
 _PART: Final = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)

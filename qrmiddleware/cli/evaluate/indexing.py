@@ -26,7 +26,7 @@ from qrmiddleware.evaluation.formats import (
     load_judged,
 )
 from qrmiddleware.evaluation.formats.jsonl import write_catalogue, write_collection
-from qrmiddleware.evaluation.mapping import read_index_body
+from qrmiddleware.evaluation.mapping import read_index_body, text_fields
 from qrmiddleware.upstream.exchange import Upstream
 
 _NAMES: Final = ", ".join(FORMATS)
@@ -136,8 +136,7 @@ async def _index(
 
 def _summary(engine: str, url: str, plan: IndexPlan, done: Indexed) -> str:
     rate = done.sent / done.duration_s
-    properties = done.mappings.get("properties", {})
-    texts = [field for field, kind in properties.items() if kind.get("type") == "text"]
+    texts = list(text_fields(done.mappings))
     where = f"[bold]{done.count:,}[/] documents are in [bold]{plan.index}[/] at {url} ({engine})"
     how = "" if plan.body else f"; analyzer {plan.analyzer}"
     lines = [

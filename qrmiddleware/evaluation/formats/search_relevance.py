@@ -14,6 +14,7 @@ from qrmiddleware.evaluation.formats.grades import Judgments, gain_options
 from qrmiddleware.evaluation.formats.rows import FormatError, Row, open_text
 
 _RATINGS: Final = "judgmentRatings"
+_PEEK_CHARACTERS: Final = 1_000_000
 
 
 def fits(source: Source) -> bool:
@@ -29,7 +30,7 @@ def _files(source: Source) -> list[Path]:
 def _mentions(file: Path) -> bool:
     try:
         with open_text(file) as text:
-            return f'"{_RATINGS}"' in text.read()
+            return f'"{_RATINGS}"' in text.read(_PEEK_CHARACTERS)
     except FormatError:
         return False
 
@@ -106,7 +107,7 @@ FORMAT: Final = Format(
     fits=fits,
     options={
         "judgments": Option("The file, if there are several."),
-        **gain_options(),
+        **gain_options("linear"),
     },
     judged=judged,
 )

@@ -144,13 +144,20 @@ def _judge(source: Source, log: _Log, chosen: Chosen) -> JudgedQueries:
         for query_id, doc_id, rank in _shown(source, log, chosen["impressions"])
         if query_id in names
     ]
-    least = Row("min_impressions", {"it": chosen["min_impressions"]}).integer("it")
-    rates = clicks_over_expected(impressions, min_impressions=least)
+    rates = clicks_over_expected(impressions, min_impressions=_least(chosen))
     grades = grade_by_thirds(rates)
     for pair, rate in rates.items():
         rating = float(grades[pair]) if chosen["rating"] == "grades" else round(rate.coec, 3)
         judgments.ratings.setdefault(pair[0], {})[pair[1]] = rating
     return judgments.judged(chosen)
+
+
+def _least(chosen: Chosen) -> int:
+    wish = chosen["min_impressions"]
+    if not wish.isdecimal():
+        message = f"min_impressions is a whole number, not {wish!r}"
+        raise FormatError(message)
+    return int(wish)
 
 
 def _shown(source: Source, log: _Log, wish: str) -> Iterator[tuple[str, str, int]]:

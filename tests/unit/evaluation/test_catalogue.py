@@ -7,15 +7,16 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware.errors import ConfigError, UpstreamError
+from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation.catalogue import (
-    BusyError,
     CatalogueIndexer,
+    IncompleteError,
     IndexPlan,
     batches,
 )
 from qrmiddleware.evaluation.client import EngineClient, RefusedError
 from qrmiddleware.evaluation.collection import Document
+from qrmiddleware.evaluation.formats import load_catalogue
 
 LAMPS = [Document(f"d{n}", {"title": f"lamp {n}", "price": n}) for n in range(1200)]
 OK = (200, b'{"acknowledged": true}')
@@ -111,8 +112,20 @@ async def test_a_body_of_ones_own_is_taken_as_it_is(embedded):
 async def test_a_document_that_the_engine_refuses_is_named(embedded):
     body = {"mappings": {"properties": {"price": {"type": "integer"}}}}
 
-    with pytest.raises(UpstreamError, match="the engine refused document x: "):
+    with pytest.raises(IncompleteError, match="the engine refused document x: "):
         await fill(embedded, [Document("x", {"price": "cheap"})], body=body)
+
+
+async def test_a_catalogue_that_cannot_be_read_to_its_end_is_said_to_be_in_part(embedded, tmp_path):
+    file = tmp_path / "products.jsonl"
+    lines = [json.dumps({"id": each.doc_id, **each.source}) for each in LAMPS[:1100]]
+    file.write_text("\n".join([*lines, "oops"]))
+
+    with pytest.raises(
+        IncompleteError,
+        match=r"jsonl:1101: expected a JSON object, .*; shop has only the first 1,000 ",
+    ):
+        await fill(embedded, load_catalogue(file))
 
 
 async def test_what_a_busy_engine_turned_away_is_sent_again_and_nothing_else(scripted):
@@ -130,7 +143,7 @@ async def test_what_a_busy_engine_turned_away_is_sent_again_and_nothing_else(scr
 async def test_an_engine_that_stays_busy_ends_it(scripted):
     upstream = scripted(ABSENT, OK, *[(503, b"")] * 20)
 
-    with pytest.raises(BusyError, match="the engine stayed busy: 2 documents are not in"):
+    with pytest.raises(IncompleteError, match="the engine stayed busy: 2 documents are not in"):
         await fill(upstream, LAMPS[:2])
     assert len(upstream.asked) == 12
 
@@ -138,7 +151,7 @@ async def test_an_engine_that_stays_busy_ends_it(scripted):
 async def test_a_refusal_among_those_turned_away_ends_it(scripted):
     upstream = scripted(ABSENT, OK, items(429, 400))
 
-    with pytest.raises(UpstreamError, match="refused document d1"):
+    with pytest.raises(IncompleteError, match="refused document d1"):
         await fill(upstream, LAMPS[:2])
 
 

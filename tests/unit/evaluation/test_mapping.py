@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation.collection import Document
-from qrmiddleware.evaluation.mapping import index_body, read_index_body
+from qrmiddleware.evaluation.mapping import index_body, read_index_body, text_fields
 
 SAMPLE = [
     Document(
@@ -68,6 +68,12 @@ def test_a_text_field_may_be_inside_objects():
     assert inside["colour"]["type"] == "text"
     assert inside["size"]["properties"]["cm"]["type"] == "text"
     assert found["variants"]["properties"]["colour"]["analyzer"] == "english"
+
+
+def test_text_fields_are_found_at_any_depth():
+    body = index_body(SAMPLE, analyzer="standard", text_fields=["title", "attributes.size.cm"])
+
+    assert list(text_fields(body["mappings"])) == ["title", "attributes.size.cm"]
 
 
 def test_a_text_field_that_no_document_has_is_refused():

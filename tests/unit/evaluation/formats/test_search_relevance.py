@@ -47,7 +47,7 @@ def test_reads_a_list_as_the_api_returns_it(tmp_path):
 def test_reads_the_shape_of_earlier_versions(tmp_path):
     tree = {"judgmentRatings": {"shoes": {"12": "0.250"}, "boots": {"13": "1.500"}}}
 
-    judged = judged_from(tmp_path, tree, gain="linear")
+    judged = judged_from(tmp_path, tree)
 
     assert judged.qrels == {"shoes": {"12": 250}, "boots": {"13": 1500}}
     assert judged.gains == {0: 0.0, 250: 0.25, 1500: 1.5}

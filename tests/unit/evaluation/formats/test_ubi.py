@@ -144,3 +144,17 @@ def test_says_which_files_it_needs(tmp_path):
 
     with pytest.raises(FormatError, match=r"expected \*ubi\*\.ndjson .* found clicks\.csv"):
         load_judged(tmp_path, format_name="ubi")
+
+
+def test_the_least_number_of_impressions_must_be_one(tmp_path):
+    write(tmp_path, SEARCHES)
+
+    with pytest.raises(FormatError, match="min_impressions is a whole number, not 'few'"):
+        load_judged(tmp_path, options={"min_impressions": "few"})
+
+
+def test_a_file_that_is_no_json_is_no_log(tmp_path):
+    (tmp_path / "ubi.ndjson").write_text("query,docid\n")
+
+    with pytest.raises(FormatError, match="in no format that can be read"):
+        load_judged(tmp_path)
