@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import typer
@@ -40,10 +40,23 @@ def _prose(text: str) -> str:
     text = inspect.cleandoc(text.replace("\b", ""))
     prose, _, shown = re.sub(r"For example:", "Examples:", text).partition("Examples:")
     lines = [line.strip().removeprefix("* ").strip("`") for line in shown.splitlines()]
-    examples = [line for line in lines if re.match(r"(?:[A-Z_]+=\S+ )?qrm", line)]
-    rest = " ".join(line for line in lines if line and line not in examples)
+    examples, rest = _examples(lines)
     block = "\n".join(["```sh", *examples, "```"]) if examples else ""
     return "\n\n".join(part for part in (prose.strip(), block, rest) if part)
+
+
+def _examples(lines: Iterable[str]) -> tuple[list[str], str]:
+    """Part commands, which may go on in lines that begin with an option, from other text."""
+    examples: list[str] = []
+    rest: list[str] = []
+    for line in filter(None, lines):
+        if re.match(r"(?:[A-Z_]+=\S+ )?qrm", line):
+            examples.append(line)
+        elif line.startswith("-") and examples and not rest:
+            examples[-1] += f" \\\n  {line}"
+        else:
+            rest.append(line)
+    return examples, " ".join(rest)
 
 
 def _row(parameter: Any) -> tuple[str, str, str]:

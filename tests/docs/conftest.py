@@ -20,7 +20,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STORIES: Final = ("tutorial.md", "write_a_plugin.md")
+STORIES: Final = ("tutorial.md", "write_a_plugin.md", "evaluation.md")
 """Pages whose blocks are tried one after the other; ``sh`` blocks are only shown."""
 
 _FENCE: Final = re.compile(

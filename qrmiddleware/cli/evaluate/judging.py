@@ -103,36 +103,19 @@ def judge(
         --endpoint https://api.openai.com/v1 --model gpt-4.1-mini --api-key-env OPENAI_API_KEY
     """
     judged = formats.load_judged(data)
-    asked = EndpointOptions(
-        endpoint,
-        model,
-        _api_key(api_key_env),
-        _body(body),
-        timeout,
-        rate,
-        attempts,
-        ca=ca_certs,
-    )
-    scale = range(min(judged.gains), max(judged.gains) + 1)
+    key = _api_key(api_key_env)
+    asked = EndpointOptions(endpoint, model, key, _body(body), timeout, rate, attempts, ca=ca_certs)
+    scale = tuple(range(min(judged.gains), max(judged.gains) + 1))
+    meanings = meanings_for(scale, _meanings(grade or ()))
     options = JudgeOptions(
-        model,
-        load_prompt(prompt),
-        meanings_for(tuple(scale), _meanings(grade or ())),
-        asked.request,
-        concurrency,
-        most_pairs,
-        again=again,
+        model, load_prompt(prompt), meanings, asked.request, concurrency, most_pairs, again=again
     )
     labels = labels or pool.with_suffix(f".judged{pool.suffix}")
     file_format = format_of(labels)
     pairs = list(read_pool(pool, judged.queries))
+    names = split_names(fields) or _shown(pairs)
     compared = sample_judged(
-        judged,
-        read_sources(data),
-        documents(catalogue),
-        count=sample,
-        names=split_names(fields) or _shown(pairs),
-        seed=seed,
+        judged, read_sources(data), documents(catalogue), count=sample, names=names, seed=seed
     )
     if not compared:
         message = (
@@ -144,7 +127,7 @@ def judge(
     result = _judge((*compared, *pairs), asked, options, kept)
     write_pool(labels, result.pairs[len(compared) :], file_format)
     _tell(result, compared, labels)
-    _compare(result.pairs[: len(compared)], judged, tuple(scale), labels)
+    _compare(result.pairs[: len(compared)], judged, scale, labels)
     if result.stopped or result.unanswered:
         raise typer.Exit(1)
 

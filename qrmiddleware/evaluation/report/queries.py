@@ -12,6 +12,7 @@ from qrmiddleware.evaluation.report.wording import (
     signed_text,
     value_text,
 )
+from qrmiddleware.evaluation.rewriting import RewriteYield
 
 SHOWN_HITS = 10
 MOST_LISTED = 50
@@ -223,54 +224,34 @@ def attribution_section(evaluation: Evaluation, arm: ArmScores) -> Html | None:
         return None
     texts = {query.query_id: query.text for query in evaluation.judged.queries}
     ordered = sorted(arm.attribution, key=lambda y: (-y.relevant, y.irrelevant, -y.unjudged))
-    head = ("query", "rewrite", "found", "only it found", "relevant", "irrelevant", "unjudged")
-    rows = [
-        tag(
-            "tr",
-            tag("td", tag("bdi", texts.get(each.query_id, each.query_id))),
-            tag("td", tag("bdi", each.rewrite)),
-            *(
-                tag("td", count, class_="num")
-                for count in (
-                    each.found,
-                    len(each.alone),
-                    each.relevant,
-                    each.irrelevant,
-                    each.unjudged,
-                )
-            ),
-        )
-        for each in ordered[:_MOST_REWRITES]
-    ]
-    more = len(ordered) - _MOST_REWRITES
+    words = ("found", "only it found", "relevant", "irrelevant", "unjudged")
+    head = tag(
+        "tr",
+        *(tag("th", word) for word in ("query", "rewrite")),
+        *(tag("th", word, class_="num") for word in words),
+    )
+    rows = [_rewrite_row(each, texts) for each in ordered[:_MOST_REWRITES]]
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
     relevant = sum(each.relevant for each in ordered)
     alone = sum(len(each.alone) for each in ordered)
+    told = (
+        f"{len(ordered)} rewrites; {alone} hits were found by one of them alone, of these "
+        f"{relevant} are judged relevant."
+    )
+    if len(ordered) > _MOST_REWRITES:
+        told += f" The first {_MOST_REWRITES} are shown."
     return join(
         tag("h3", f"Rewrites of “{arm.name}”"),
-        tag(
-            "p",
-            f"{len(ordered)} rewrites; {alone} hits were found by one of them alone, of these "
-            f"{relevant} are judged relevant"
-            + (f". The first {_MOST_REWRITES} are shown." if more > 0 else "."),
-            class_="soft small",
-        ),
-        tag(
-            "div",
-            tag(
-                "table",
-                tag(
-                    "thead",
-                    tag(
-                        "tr",
-                        *(
-                            tag("th", word, class_="num" if number > 1 else None)
-                            for number, word in enumerate(head)
-                        ),
-                    ),
-                ),
-                tag("tbody", *rows),
-            ),
-            class_="scroll",
-            tabindex="0",
-        ),
+        tag("p", told, class_="soft small"),
+        tag("div", table, class_="scroll", tabindex="0"),
+    )
+
+
+def _rewrite_row(each: RewriteYield, texts: Mapping[str, str]) -> Html:
+    counts = (each.found, len(each.alone), each.relevant, each.irrelevant, each.unjudged)
+    return tag(
+        "tr",
+        tag("td", tag("bdi", texts.get(each.query_id, each.query_id))),
+        tag("td", tag("bdi", each.rewrite)),
+        *(tag("td", count, class_="num") for count in counts),
     )

@@ -17,6 +17,7 @@ class Endpoint(BaseHTTPRequestHandler):
     """Says 3 where the query is in the document, 0 elsewhere; misbehaves when it is told to."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one piece
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -48,6 +49,7 @@ def endpoint():
     """An endpoint that listens."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
     server.asked, server.script, server.pause_s, server.tells_tokens = [], [], 0.0, True
+    server.handle_error = lambda *_: None  # a client that was killed is no news
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
