@@ -129,20 +129,24 @@ class _Starter:
     ) -> tuple[str, int, Callable[[], AbstractContextManager[Running]]]:
         """Return where an arm listens, and what serves it."""
         if isinstance(spec.front, Url):
-            return spec.front.host, spec.front.port, partial(nullcontext, Running())
+            return spec.front.host, spec.front.port, _always(Running())
         if isinstance(spec.front, Direct):
-            return HOST, upstream_port, partial(nullcontext, Running())
+            return HOST, upstream_port, _always(Running())
         port = next(self.ports)
         if isinstance(spec.front, Nginx):
             nginx = stack.enter_context(
                 running("nginx", port=port, upstream=self.upstream, fetch=False)
             )
-            return HOST, port, partial(nullcontext, Running((Part("nginx", nginx.pids()),)))
+            return HOST, port, _always(Running((Part("nginx", nginx.pids()),)))
         admin_ports = tuple(next(self.ports) for _ in range(spec.front.workers))
         start = partial(proxy, self.folder, port, self.upstream, spec.front, admin_ports)
         if spec.restarted:
             return HOST, port, start
-        return HOST, port, partial(nullcontext, stack.enter_context(start()))
+        return HOST, port, _always(stack.enter_context(start()))
+
+
+def _always(running: Running) -> Callable[[], AbstractContextManager[Running]]:
+    return lambda: nullcontext(running)
 
 
 @contextmanager

@@ -30,7 +30,8 @@ class Load:
         errors: Searches answered otherwise or not at all.
         degraded: Searches answered, but with something skipped.
         due_s: From the first search's due time to the last one's.
-        seconds: From the first search's due time to the last answer.
+        seconds: From the first answer to the last, or as long as searches were due if that
+            is longer: who keeps up needs no more than that.
         generators: What each one brought.
     """
 
@@ -127,12 +128,16 @@ def generators(processes: int, connections: int) -> Iterator[Generators]:
 
 def merged(slices: Sequence[Slice]) -> Load:
     """See what several generators brought as one."""
+    due_ns = max(each.due_ns[1] for each in slices) - min(each.due_ns[0] for each in slices)
+    answered = [each.answered_ns for each in slices if len(each.latencies_ns)]
+    first_ns = min((first for first, _ in answered), default=0)
+    last_ns = max((last for _, last in answered), default=0)
     return Load(
         latencies_ns=np.concatenate([each.latencies_ns for each in slices]),
         lags_ns=np.concatenate([each.lags_ns for each in slices]),
         errors=sum(each.errors for each in slices),
         degraded=sum(each.degraded for each in slices),
-        due_s=max(each.due_s for each in slices),
-        seconds=max(each.seconds for each in slices),
+        due_s=due_ns / 1e9,
+        seconds=max(due_ns, last_ns - first_ns) / 1e9,
         generators=tuple(slices),
     )

@@ -53,8 +53,8 @@ class Slice:
         lags_ns: From due to noticed, of every search: how late the generator itself was.
         errors: Searches answered otherwise or not at all.
         degraded: Searches answered with 200 whose reply says that something was skipped.
-        due_s: From the first search's due time to the last one's.
-        seconds: From the first search's due time to the last answer.
+        due_ns: When the first and the last of them were due, by ``perf_counter_ns``.
+        answered_ns: When the first and the last answer came; 0 without any.
         cpu_s: Processor time of the generator meanwhile.
         rss_bytes: Its memory.
     """
@@ -63,8 +63,8 @@ class Slice:
     lags_ns: Nanoseconds
     errors: int
     degraded: int
-    due_s: float
-    seconds: float
+    due_ns: tuple[int, int]
+    answered_ns: tuple[int, int]
     cpu_s: float
     rss_bytes: int
 
@@ -126,6 +126,8 @@ class _Connections:
     idle: list[_Connection] = field(default_factory=list)
     busy: dict[int, _Connection] = field(default_factory=dict)
     latencies_ns: list[int] = field(default_factory=list)
+    first_ns: int = 0
+    last_ns: int = 0
     errors: int = 0
     degraded: int = 0
 
@@ -173,6 +175,8 @@ class _Connections:
             return
         if connection.good:
             self.latencies_ns.append(now_ns - connection.due_ns)
+            self.first_ns = self.first_ns or now_ns
+            self.last_ns = now_ns
             self.degraded += connection.degraded
         else:
             self.errors += 1
@@ -224,7 +228,7 @@ class _Run:
         due_ns = (plan.due_s * _SECOND_NS).astype(np.int64) + start_ns
         self.counted_ns = int(due_ns[min(plan.warmups, len(due_ns) - 1)])
         self.last_ns = int(due_ns[-1]) + int(patience_s * _SECOND_NS)
-        self._due_s = (int(due_ns[-1]) - self.counted_ns) / _SECOND_NS
+        self._due_ns = self.counted_ns, int(due_ns[-1])
         self._pool = pool
         self._coming = deque(
             (due, pick, place >= plan.warmups)
@@ -255,8 +259,8 @@ class _Run:
             np.array(self._lags_ns, dtype=np.int64),
             self._pool.errors + self._pool.unanswered() + waiting,
             self._pool.degraded,
-            self._due_s,
-            (self._now_ns - self.counted_ns) / _SECOND_NS,
+            self._due_ns,
+            (self._pool.first_ns, self._pool.last_ns),
             cpu_s,
             psutil.Process(os.getpid()).memory_info().rss,
         )

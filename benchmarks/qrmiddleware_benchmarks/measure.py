@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from math import ceil
 from pathlib import Path
@@ -14,10 +13,9 @@ import psutil
 
 from qrmiddleware_benchmarks.answers import check_answers
 from qrmiddleware_benchmarks.arms import Proxy, Scenario, Url
-from qrmiddleware_benchmarks.engines import EngineMissingError
 from qrmiddleware_benchmarks.fronts import Arm, Asked, arms_before, proxy
 from qrmiddleware_benchmarks.generators import generators
-from qrmiddleware_benchmarks.machine import describe_machine, nginx_version, ticks
+from qrmiddleware_benchmarks.machine import describe_machine, nginx_version, ticks, today
 from qrmiddleware_benchmarks.processes import Part, Tell
 from qrmiddleware_benchmarks.results import ArmResult, Measurement, Result, slice_result
 from qrmiddleware_benchmarks.searches import QUERIES, new_queries, search_body
@@ -29,17 +27,13 @@ from qrmiddleware_benchmarks.upstreams import (
     fill,
 )
 
-_DISTRIBUTIONS: Final = (
-    "qrmiddleware",
-    "uvicorn",
-    "uvloop",
-    "httptools",
-    "aiohttp",
-    "elastic-transport",
-)
 _PROBED = 20
 """New queries that are kept for looking at answers, and not asked again under load."""
 EMBEDDED: Final = "embedded"
+_BETWEEN_S: Final = 0.2
+"""From one slice to the next."""
+_START_S: Final = 1.5
+"""Until an arm answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +71,20 @@ def measure(scenario: Scenario, course: Course, setup: Setup) -> Result:
         scenario=scenario.name,
         question=scenario.question,
         queries=setup.queries_name,
-        date=datetime.now(UTC).date().isoformat(),
+        date=today(),
         smoke=setup.smoke,
         background=background,
-        machine=describe_machine(_DISTRIBUTIONS, _further_versions()),
+        machine=describe_machine(further=nginx_version()),
         course=course,
         measurements=measurements,
     )
+
+
+def duration_s(scenario: Scenario, course: Course) -> float:
+    """Estimate how long a scenario takes, an engine's start and indexing not included."""
+    turn_s = course.slice_s + course.warmup_s + _BETWEEN_S
+    arms = len(scenario.arms)
+    return max(1, len(scenario.sizes_bytes)) * arms * (_START_S + course.rounds * turn_s)
 
 
 @contextmanager
@@ -171,10 +172,3 @@ def engine_before(setup: Setup) -> Iterator[Upstream]:
         yield Upstream(
             f"embedded engine, {count:,} products", setup.first_port, Part("upstream", pids)
         )
-
-
-def _further_versions() -> dict[str, str]:
-    try:
-        return {"nginx": nginx_version()}
-    except EngineMissingError:
-        return {}

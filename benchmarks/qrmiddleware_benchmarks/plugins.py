@@ -27,7 +27,7 @@ class _Bare(BaseModel):
 
 
 class WordFilter:
-    """Flags hits that share no word with the query, by plain Python over the whole window."""
+    """Flags hits that share no word with the query, unless none does; in plain Python."""
 
     class Settings(_Bare):
         """Options of ``plugin: bench_filter``."""
@@ -41,7 +41,8 @@ class WordFilter:
     def qrm_filter(self, query: Query, hits: Sequence[Hit]) -> Sequence[bool]:
         """Keep hits that share a word."""
         wanted = _words(query.text)
-        return [bool(wanted & _words(hit.source.get(self._field))) for hit in hits]
+        flags = [bool(wanted & _words(hit.source.get(self._field))) for hit in hits]
+        return flags if any(flags) else [True] * len(hits)
 
 
 class WordReward:

@@ -30,7 +30,7 @@ class SliceResult:
         errors: Searches answered otherwise, or not at all.
         degraded: Searches answered with 200 that went without some plugin's opinion.
         due_s: From the first search's due time to the last one's.
-        seconds: From the first search's due time to the last answer.
+        seconds: From the first answer to the last, or ``due_s`` if that is longer.
         processes: What each process used.
         counters: What the arm counted itself, warm-up included.
     """

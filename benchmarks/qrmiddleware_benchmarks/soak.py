@@ -1,7 +1,6 @@
 """Memory of the proxy under load, over minutes."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
 from time import monotonic
@@ -13,6 +12,7 @@ from qrmiddleware_benchmarks.arms import ArmSpec, Proxy, Scenario
 from qrmiddleware_benchmarks.fronts import Asked, arms_before
 from qrmiddleware_benchmarks.generators import Load, generators
 from qrmiddleware_benchmarks.histogram import count
+from qrmiddleware_benchmarks.machine import today
 from qrmiddleware_benchmarks.processes import Tell, usage
 from qrmiddleware_benchmarks.progress import progress
 from qrmiddleware_benchmarks.scenarios import RULES_PIPELINE
@@ -93,7 +93,7 @@ def soak(*, minutes: float, rate_hz: float, size_bytes: int, first_port: int, te
             used = [each for part in running.parts for each in usage(part).values()]
             samples.append(_sample(minute, sum(each.rss_bytes for each in used), brought))
             advance(f"{samples[-1].rss_bytes / 1e6:.1f} MB")
-    return Soak(datetime.now(UTC).date().isoformat(), rate_hz, size_bytes, tuple(samples))
+    return Soak(today(), rate_hz, size_bytes, tuple(samples))
 
 
 def _plan(rate_hz: float, number: int) -> Plan:

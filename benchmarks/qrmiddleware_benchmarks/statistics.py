@@ -119,11 +119,10 @@ def rounds_of(arm: ArmResult, *, yardstick: bool = False) -> Rounds:
         yardstick: Read the processor time of the upstream instead of the arm's own: the same
             program at the same work in every run, it tells whether the machine has changed.
     """
-    role = "upstream" if yardstick else "arm"
     return Rounds(
         decode(each.latencies for each in arm.slices),
         np.array([each.answered for each in arm.slices]),
-        np.array([each.cpu_s(role) for each in arm.slices]),
+        np.array([each.cpu_s("upstream" if yardstick else "arm") for each in arm.slices]),
     )
 
 

@@ -1,14 +1,13 @@
 """Drives the arms of a comparison in turns, and keeps what they brought."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from qrmiddleware_benchmarks.counters import counted, read_counters
-from qrmiddleware_benchmarks.fronts import Arm, Running
+from qrmiddleware_benchmarks.fronts import Arm
 from qrmiddleware_benchmarks.generators import Generators, Load
 from qrmiddleware_benchmarks.processes import Part, Usage, usage
 from qrmiddleware_benchmarks.progress import progress
@@ -135,8 +134,7 @@ def take_turns(
 
 
 def _take_turn(arm: Arm, upstream: Part, plan: Plan, generators: Generators) -> Turn:
-    serving: AbstractContextManager[Running] = arm.serving()
-    with serving as running:
+    with arm.serving() as running:
         counters = read_counters(running.admin_ports)
         flight = generators.start(arm.target, plan)
         flight.wait_until_it_counts()
@@ -147,7 +145,7 @@ def _take_turn(arm: Arm, upstream: Part, plan: Plan, generators: Generators) -> 
     used = [
         ProcessUse(role, name, round(now.cpu_s - then.cpu_s, 3), now.rss_bytes)
         for (role, name), now in after.items()
-        if (then := before.get((role, name), Usage(0, 0.0)))
+        for then in (before.get((role, name), Usage(0, 0.0)),)
     ]
     return Turn(load, tuple(used), grown)
 
