@@ -1,20 +1,22 @@
 """Starts what a scenario's arms say: nothing, nginx, or the proxy in several set-ups."""
 
 import json
+import os
 import shutil
 import subprocess
 import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 
-from qrmiddleware_benchmarks.arms import ArmSpec, Direct, Nginx, Proxy, Scenario, Url
-from qrmiddleware_benchmarks.engines import EngineMissingError, probes, running
+from qrmiddleware_benchmarks.arms import ArmSpec, Direct, Front, Nginx, Proxy, Scenario, Url
+from qrmiddleware_benchmarks.engines import EngineMissingError, probes, require, running
 from qrmiddleware_benchmarks.load import Target
 from qrmiddleware_benchmarks.plugins import installed
 from qrmiddleware_benchmarks.processes import Part, ProcessError, Tell, listening
@@ -94,26 +96,69 @@ def arms_before(
         first_port: This port and those after it are used.
         tell: Is told what is left out.
     """
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qrm-bench-")))
-        starter = _Starter(folder, f"http://{HOST}:{upstream_port}", asked, count(first_port))
-        if any(isinstance(spec.front, Proxy) for spec in scenario.arms.values()):
+    specs = dict(_available(scenario, tell))
+    with tempfile.TemporaryDirectory(prefix="qrm-bench-") as name:
+        starter = _Starter(Path(name), upstream_port, asked, count(first_port))
+        if any(isinstance(spec.front, Proxy) for spec in specs.values()):
             starter.write_files()
-        arms: list[Arm] = []
-        for name, spec in scenario.arms.items():
-            try:
-                host, port, serving = starter.serving(spec, upstream_port, stack)
-            except EngineMissingError as error:
-                tell(f"{scenario.name} goes without {name}: {error}")
-                continue
-            arms.append(Arm(name, spec, Target(host, port, asked.requests(spec)), serving))
-        yield arms
+        places = {name: starter.place(spec.front) for name, spec in specs.items()}
+        lasting = [name for name, spec in specs.items() if not spec.restarted]
+        with together([places[name].start() for name in lasting]) as running:
+            serving = dict(zip(lasting, map(_always, running), strict=True))
+            yield [
+                Arm(
+                    name,
+                    spec,
+                    Target(places[name].host, places[name].port, asked.requests(spec)),
+                    serving.get(name, places[name].start),
+                )
+                for name, spec in specs.items()
+            ]
+
+
+def _available(scenario: Scenario, tell: Tell) -> Iterator[tuple[str, ArmSpec]]:
+    for name, spec in scenario.arms.items():
+        try:
+            if isinstance(spec.front, Nginx):
+                require("nginx", fetch=False)
+            yield name, spec
+        except EngineMissingError as error:
+            tell(f"{scenario.name} goes without {name}: {error}")
+
+
+@contextmanager
+def together(starts: Sequence[AbstractContextManager[Running]]) -> Iterator[list[Running]]:
+    """Enter contexts at the same time, and leave them at the same time: they start programs."""
+    stacks = [ExitStack() for _ in starts]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        entered = [
+            pool.submit(stack.enter_context, start)
+            for stack, start in zip(stacks, starts, strict=True)
+        ]
+        wait(entered)
+        try:
+            yield [each.result() for each in entered]
+        finally:
+            wait([pool.submit(stack.close) for stack in stacks])
+
+
+def _always(running: Running) -> Callable[[], AbstractContextManager[Running]]:
+    return lambda: nullcontext(running)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an arm listens, and what starts it there."""
+
+    host: str
+    port: int
+    start: Callable[[], AbstractContextManager[Running]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Starter:
     folder: Path
-    upstream: str
+    upstream_port: int
     asked: Asked
     ports: Iterator[int]
 
@@ -124,29 +169,24 @@ class _Starter:
         (self.folder / "rewrites.tsv").write_text(rewrites_text(queries), encoding="utf-8")
         _run([qrm(), "table", "import", "rewrites.tsv", "--to", "rewrites.sqlite"], self.folder)
 
-    def serving(
-        self, spec: ArmSpec, upstream_port: int, stack: ExitStack
-    ) -> tuple[str, int, Callable[[], AbstractContextManager[Running]]]:
-        """Return where an arm listens, and what serves it."""
-        if isinstance(spec.front, Url):
-            return spec.front.host, spec.front.port, _always(Running())
-        if isinstance(spec.front, Direct):
-            return HOST, upstream_port, _always(Running())
-        port = next(self.ports)
-        if isinstance(spec.front, Nginx):
-            nginx = stack.enter_context(
-                running("nginx", port=port, upstream=self.upstream, fetch=False)
-            )
-            return HOST, port, _always(Running((Part("nginx", nginx.pids()),)))
-        admin_ports = tuple(next(self.ports) for _ in range(spec.front.workers))
-        start = partial(proxy, self.folder, port, self.upstream, spec.front, admin_ports)
-        if spec.restarted:
-            return HOST, port, start
-        return HOST, port, _always(stack.enter_context(start()))
+    def place(self, front: Front) -> _Place:
+        """Choose ports for an arm."""
+        if isinstance(front, Url):
+            return _Place(front.host, front.port, _always(Running()))
+        if isinstance(front, Direct):
+            return _Place(HOST, self.upstream_port, _always(Running()))
+        port, upstream = next(self.ports), f"http://{HOST}:{self.upstream_port}"
+        if isinstance(front, Nginx):
+            return _Place(HOST, port, partial(_nginx, port, upstream))
+        admin_ports = tuple(next(self.ports) for _ in range(front.workers))
+        start = partial(proxy, self.folder, port, upstream, front, admin_ports)
+        return _Place(HOST, port, start)
 
 
-def _always(running: Running) -> Callable[[], AbstractContextManager[Running]]:
-    return lambda: nullcontext(running)
+@contextmanager
+def _nginx(port: int, upstream: str) -> Iterator[Running]:
+    with running("nginx", port=port, upstream=upstream, fetch=False) as nginx:
+        yield Running((Part("nginx", nginx.pids()),))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import psutil
 from qrmiddleware_benchmarks.answers import check_answers
 from qrmiddleware_benchmarks.arms import Proxy, Scenario, Url
 from qrmiddleware_benchmarks.fronts import Arm, Asked, arms_before, proxy
-from qrmiddleware_benchmarks.generators import generators
+from qrmiddleware_benchmarks.generators import Generators, generators
 from qrmiddleware_benchmarks.machine import describe_machine, nginx_version, ticks, today
 from qrmiddleware_benchmarks.processes import Part, Tell
 from qrmiddleware_benchmarks.results import ArmResult, Measurement, Result, slice_result
@@ -32,6 +32,8 @@ _PROBED = 20
 EMBEDDED: Final = "embedded"
 _BETWEEN_S: Final = 0.2
 """From one slice to the next."""
+_LOOK_S: Final = 1.0
+"""How long the machine is watched before a run, for what others do on it."""
 _START_S: Final = 1.5
 """Until an arm answers."""
 
@@ -61,11 +63,24 @@ class Setup:
     smoke: bool = False
 
 
-def measure(scenario: Scenario, course: Course, setup: Setup) -> Result:
-    """Run a scenario before each of its upstreams."""
-    background = psutil.cpu_percent(interval=0.2 if setup.smoke else 2) / 100
+def measure(
+    scenario: Scenario, course: Course, setup: Setup, load: Generators | None = None
+) -> Result:
+    """Run a scenario before each of its upstreams.
+
+    Args:
+        scenario: What is compared.
+        course: How long and how hard.
+        setup: Where and with what.
+        load: Generators that run already; some are started for this run without.
+    """
+    if load is None:
+        with generators(course.generators, course.connections) as load:
+            return measure(scenario, course, setup, load)
+    background = psutil.cpu_percent(interval=_LOOK_S) / 100
     measurements = tuple(
-        _measure(scenario, course, setup, upstream) for upstream in upstreams_of(scenario, setup)
+        _measure(scenario, course, setup, upstream, load)
+        for upstream in upstreams_of(scenario, setup)
     )
     return Result(
         scenario=scenario.name,
@@ -113,13 +128,13 @@ def _measure(
     course: Course,
     setup: Setup,
     starting: AbstractContextManager[Upstream],
+    load: Generators,
 ) -> Measurement:
     rate_hz = course.rate_hz or scenario.rate_hz
     new = ceil(rate_hz * (course.slice_s + course.warmup_s)) * course.rounds
     with (
         starting as upstream,
         standing(scenario, setup, upstream, new=new if _asks_new(scenario) else 0) as arms,
-        generators(course.generators, course.connections) as load,
     ):
         before = ticks()
         title = f"{scenario.name}, {upstream.description}"

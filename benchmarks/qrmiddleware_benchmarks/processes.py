@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -116,6 +116,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for left in family:
+        with suppress(psutil.NoSuchProcess):
+            left.terminate()
     _, alive = psutil.wait_procs(family, timeout=_STOP_S)
     for left in alive:
         left.kill()

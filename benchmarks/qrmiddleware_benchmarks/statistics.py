@@ -194,7 +194,7 @@ def percentile_ms(counts: Counts, percentile: float) -> float:
     total = counts.reshape(-1, counts.shape[-1]).sum(0)
     if not total.any():
         return 0.0
-    rank = np.ceil(percentile / 100 * total.sum())
+    rank = _ranks(np.array(percentile), total.sum())
     return float(bins_us()[np.searchsorted(np.cumsum(total), rank)]) / 1_000
 
 
@@ -209,9 +209,16 @@ def _percentiles_ms(counts: Counts, weights: Floats) -> Floats:
         return np.full((len(weights), len(PERCENTILES)), np.nan)
     values_ms = bins_us()[used] / 1_000
     cumulative = np.cumsum(weights @ counts[:, used], axis=1)
-    ranks = np.ceil(np.array(PERCENTILES) / 100 * cumulative[:, -1:])
+    ranks = _ranks(np.array(PERCENTILES), cumulative[:, -1:])
     places = [(cumulative >= ranks[:, n : n + 1]).argmax(1) for n in range(len(PERCENTILES))]
     return np.column_stack([values_ms[place] for place in places])
+
+
+def _ranks(percentiles: Floats, totals: npt.NDArray[np.number]) -> Floats:
+    """Return which of so many times, in ascending order, is at a percentile; from 1."""
+    exact: Floats = percentiles / 100 * totals
+    ranks: Floats = np.ceil(np.round(exact, 6))  # 99.9 % of 5,000 are 4,995, not 4,995.000000000001
+    return ranks
 
 
 def _weights(rounds: int, generator: np.random.Generator) -> Floats:

@@ -63,6 +63,7 @@ def engine_upstream(name: str, port: int, catalogue: Path) -> Iterator[Upstream]
         port = urlsplit(engine.url).port or port
         count = fill(port, catalogue)
         with closing(http.client.HTTPConnection(HOST, port, timeout=120)) as connection:
+            _call(connection, "POST", f"/{INDEX}/_forcemerge?max_num_segments=1")
             nodes = _call(connection, "GET", "/_nodes/_local")["nodes"]
         (version,) = {node["version"] for node in nodes.values()}
         title = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[name]
@@ -110,7 +111,6 @@ def _index(connection: http.client.HTTPConnection, catalogue: Path) -> None:
             message = f"the engine refused some of {catalogue.name}: {answer['items'][0]}"
             raise ProcessError(message)
     _call(connection, "POST", f"/{INDEX}/_refresh")
-    _call(connection, "POST", f"/{INDEX}/_forcemerge?max_num_segments=1")
 
 
 def _bulk(products: Iterable[dict[str, Any]]) -> bytes:
