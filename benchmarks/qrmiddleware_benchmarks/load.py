@@ -209,11 +209,11 @@ def drive(
         plan: What is sent when.
         connections: Most searches under way at a time; later ones wait, and their wait counts.
         start_ns: When the plan begins, by ``perf_counter_ns``, which all processes of a machine
-            share; at once if it has passed.
+            share; at once without. If it has passed, the first searches are late.
         patience_s: How long to wait for answers after the last search.
     """
     with _connected(target, connections) as pool:
-        start_ns = max(start_ns, perf_counter_ns() + _SECOND_NS // 1_000)
+        start_ns = start_ns or perf_counter_ns() + _SECOND_NS // 1_000
         run = _Run(plan, pool, start_ns, patience_s)
         run.until(run.counted_ns)
         worked_s = time.process_time()

@@ -75,8 +75,8 @@ def measure(
         load: Generators that run already; some are started for this run without.
     """
     if load is None:
-        with generators(course.generators, course.connections) as load:
-            return measure(scenario, course, setup, load)
+        with generators(course.generators, course.connections) as started:
+            return measure(scenario, course, setup, started)
     background = psutil.cpu_percent(interval=_LOOK_S) / 100
     measurements = tuple(
         _measure(scenario, course, setup, upstream, load)

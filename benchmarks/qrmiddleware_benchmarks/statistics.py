@@ -214,9 +214,9 @@ def _percentiles_ms(counts: Counts, weights: Floats) -> Floats:
     return np.column_stack([values_ms[place] for place in places])
 
 
-def _ranks(percentiles: Floats, totals: npt.NDArray[np.number]) -> Floats:
+def _ranks(percentiles: Floats, totals: npt.ArrayLike) -> Floats:
     """Return which of so many times, in ascending order, is at a percentile; from 1."""
-    exact: Floats = percentiles / 100 * totals
+    exact: Floats = percentiles / 100 * np.asarray(totals, dtype=np.float64)
     ranks: Floats = np.ceil(np.round(exact, 6))  # 99.9 % of 5,000 are 4,995, not 4,995.000000000001
     return ranks
 

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from qrmiddleware_benchmarks.doubts import doubts, falls_behind, generator_late, generator_share
 
 
@@ -51,5 +53,5 @@ def test_lateness_that_is_small_beside_the_latency_is_no_matter(make_arm):
 def test_shares_are_of_the_time_that_counted(make_arm):
     arm = make_arm("direct", 1.0, seconds=2.0)
 
-    assert generator_share(arm) == 0.025
+    assert generator_share(arm) == pytest.approx(0.025)
     assert falls_behind(arm)

@@ -1,4 +1,3 @@
-import time
 from contextlib import nullcontext
 
 import numpy as np
@@ -62,11 +61,11 @@ def test_a_generator_that_works_most_of_the_time_where_a_rate_fails_is_what_gave
     assert not ArmCurve("direct", (point(200), point(300, 90))).generator_limited(50)
 
 
+SLOW = Arm("slow", ArmSpec(front=Direct()), Target("x", 1, (b"",)), lambda: nullcontext(Running()))
+
+
 class _Plodding:
     """Generators before a server that answers 100 searches a second, one after the other."""
-
-    def __init__(self):
-        self.driven_hz = []
 
     def saturate(self, target, seconds):
         return 100.0
@@ -84,13 +83,10 @@ class _Plodding:
 
 
 def test_the_search_finds_where_a_server_gives_in():
-    arm = Arm(
-        "slow", ArmSpec(front=Direct()), Target("x", 1, (b"",)), lambda: nullcontext(Running())
-    )
     course = Course(slice_s=20, warmup_s=1, arrivals="constant")
     told = []
 
-    (curve,) = find_knees([arm], _Plodding(), course, p99_ms=50, advance=told.append)
+    (curve,) = find_knees([SLOW], _Plodding(), course, p99_ms=50, advance=told.append)
 
     knee = curve.knee(50)
     assert knee is not None
@@ -99,16 +95,20 @@ def test_the_search_finds_where_a_server_gives_in():
     assert len(curve.points) < 25
 
 
-def test_a_server_that_is_too_slow_at_any_rate_has_no_knee(load, constant):
-    arm = Arm("direct", ArmSpec(front=Direct()), constant, lambda: nullcontext(Running()))
-    course = Course(slice_s=0.05, warmup_s=0)
+def test_a_server_that_is_too_slow_at_any_rate_has_no_knee():
+    (curve,) = find_knees([SLOW], _Plodding(), Course(slice_s=5), p99_ms=1, advance=len)
 
-    started = time.perf_counter()
-    (curve,) = find_knees([arm], load, course, p99_ms=0.0001, advance=len)
-
-    assert curve.knee(0.0001) is None
+    assert curve.knee(1) is None
     assert min(each.rate_hz for each in curve.points) < 3
-    assert time.perf_counter() - started < 60
+
+
+def test_a_real_server_is_climbed(load, constant):
+    arm = Arm("direct", ArmSpec(front=Direct()), constant, lambda: nullcontext(Running()))
+
+    (curve,) = find_knees([arm], load, Course(slice_s=0.05, warmup_s=0), p99_ms=10_000, advance=len)
+
+    assert curve.points
+    assert sum(each.slice.errors for each in curve.points) == 0
 
 
 def test_a_knee_survives_being_kept(tmp_path):
