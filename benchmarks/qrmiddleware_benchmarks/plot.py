@@ -112,7 +112,10 @@ def _line(number: int) -> dict[str, Any]:
 
 
 def _milliseconds(axes: "Axes") -> None:
+    from matplotlib.ticker import LogLocator  # noqa: PLC0415 - an extra
+
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel("ms from due to answered")
 

@@ -29,7 +29,9 @@ _KNEE_MS: Final = 10_000.0
 _PRODUCTS: Final = 200
 
 
-def smoke(first_port: int, tell: Tell) -> list[str]:
+def smoke(
+    first_port: int, tell: Tell, scenarios: Iterable[Scenario] = tuple(SCENARIOS.values())
+) -> list[str]:
     """Run every scenario for a moment, and search for a knee.
 
     Elasticsearch is stood in for by the embedded engine, with products made up here.
@@ -48,7 +50,7 @@ def smoke(first_port: int, tell: Tell) -> list[str]:
             smoke=True,
         )
         with generators(COURSE.generators, COURSE.connections) as load:
-            for scenario in shortened(SCENARIOS.values()):
+            for scenario in shortened(scenarios):
                 result = measure(scenario, COURSE, setup, load)
                 problems += check(scenario, result)
                 problems += _check_kept(result, folder)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from qrmiddleware_benchmarks.arms import ArmSpec, Direct, Proxy
-from qrmiddleware_benchmarks.scenarios import PASSTHROUGH, SCENARIOS
-from qrmiddleware_benchmarks.smoke import check, shortened
+from qrmiddleware_benchmarks.scenarios import PASSTHROUGH, SCENARIOS, SEARCH
+from qrmiddleware_benchmarks.smoke import check, shortened, smoke
 
 ARMS = {"direct": ArmSpec(front=Direct()), "broken": ArmSpec(front=Direct(), degrades=True)}
 SCENARIO = replace(PASSTHROUGH, arms=ARMS)
@@ -71,3 +71,13 @@ def test_every_kind_of_arm_is_run_once():
     constant = [spec for each in short if each.sizes_bytes for spec in each.arms.values()]
     whole = [spec for each in SCENARIOS.values() if each.sizes_bytes for spec in each.arms.values()]
     assert all(spec in constant for spec in whole)
+
+
+@pytest.mark.slow
+def test_what_is_smoked_holds_before_a_constant_upstream_and_an_engine():
+    pytest.importorskip("matplotlib")
+    direct, identity = PASSTHROUGH.arms["direct"], PASSTHROUGH.arms["identity"]
+    arms = {"direct": direct, "identity": identity}
+    scenarios = (replace(PASSTHROUGH, arms=arms), replace(SEARCH, arms=arms))
+
+    assert smoke(9650, print, scenarios) == []

@@ -77,9 +77,9 @@ def test_a_disturbance_of_whole_rounds_that_hits_both_arms_is_no_difference():
 
 
 def test_intervals_between_runs_hold_the_truth_about_as_often_as_they_say():
-    """Two runs of the same arm, 100 times over: a 99 % interval may miss 1 now and then."""
+    """Two runs of the same arm, 40 times over: a 99 % interval may miss 1 now and then."""
     missed = 0
-    for seed in range(0, 400, 4):
+    for seed in range(40):
         dice = np.random.default_rng(seed)
         runs = [
             tuple(
@@ -96,7 +96,7 @@ def test_intervals_between_runs_hold_the_truth_about_as_often_as_they_say():
         p50 = changes(*runs, confidence=0.99, seed=seed)[0]
         missed += p50.ratio.excludes(1)
 
-    assert missed <= 8
+    assert missed <= 4
 
 
 def test_a_machine_that_is_slower_as_a_whole_is_told_from_an_arm_that_is():
