@@ -10,7 +10,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from qrmiddleware_benchmarks.load import Slice, Target, drive, saturate
+from qrmiddleware_benchmarks.load import Slice, Target, drive, ready, saturate
 from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.schedule import Plan, needed
 
@@ -121,8 +121,8 @@ def generators(processes: int, connections: int) -> Iterator[Generators]:
         pools = [
             stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for _ in range(processes)
         ]
-        for ready in [pool.submit(perf_counter_ns) for pool in pools]:
-            ready.result()
+        for started in [pool.submit(ready) for pool in pools]:
+            started.result()
         yield Generators(tuple(pools), connections)
 
 

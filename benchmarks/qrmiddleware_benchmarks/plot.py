@@ -13,10 +13,13 @@ from qrmiddleware_benchmarks.results import Measurement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.ticker import LogLocator
 
 _NINES: Final = (50, 90, 95, 99, 99.9, 99.99)
 _FEW: Final = 10
 """A line ends where fewer searches than this lie beyond."""
+_POINTS: Final = 300
+"""Of a line: as many as can be told apart."""
 _SIZE: Final = (9, 4.6)
 
 
@@ -62,6 +65,7 @@ def plot_knee(knee: Knee, path: Path) -> None:
             fontsize=8,
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(_one_two_five())
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("searches offered a second")
         _milliseconds(axes)
@@ -74,7 +78,7 @@ def _draw_curve(axes: "Axes", arm: ArmCurve, bound_ms: float, number: int) -> No
     style = _line(number)
     found = arm.knee(bound_ms)
     reached = f"{found.rate_hz:,.0f}/s" if found else "none"
-    label = f"{arm.name}: {reached}"
+    label = f"{arm.name}: knee {reached}"
     axes.plot(rates_hz, [each.percentile_ms(99) for each in points], label=label, **style)
     p50_ms = [each.percentile_ms(50) for each in points]
     axes.plot(rates_hz, p50_ms, **{**style, "linestyle": "--", "linewidth": 1, "alpha": 0.6})
@@ -95,11 +99,13 @@ def _draw_curve(axes: "Axes", arm: ArmCurve, bound_ms: float, number: int) -> No
 def _curve(counts: Counts) -> tuple[list[float], list[float]]:
     """Return a latency for every share of searches, up to the last that will repeat."""
     total = int(counts.sum())
+    if not total:
+        return [], []
     (used,) = counts.nonzero()
-    below = np.cumsum(counts[used]) / max(1, total)
-    kept = (1 - below) * total >= _FEW
-    kept[0] = True
-    return (1 / (1 - below[kept])).tolist(), (bins_us()[used][kept] / 1_000).tolist()
+    below = np.cumsum(counts[used]) / total
+    nines = np.geomspace(1, max(2.0, total / _FEW), _POINTS)
+    places = np.searchsorted(below, 1 - 1 / nines)
+    return nines.tolist(), (bins_us()[used][places] / 1_000).tolist()
 
 
 def _nines(percentile: float) -> float:
@@ -112,12 +118,17 @@ def _line(number: int) -> dict[str, Any]:
 
 
 def _milliseconds(axes: "Axes") -> None:
-    from matplotlib.ticker import LogLocator  # noqa: PLC0415 - an extra
-
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_locator(_one_two_five())
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel("ms from due to answered")
+
+
+def _one_two_five() -> "LogLocator":
+    """Place ticks on a logarithmic axis so that one of few decades has some, too."""
+    from matplotlib.ticker import LogLocator  # noqa: PLC0415 - an extra
+
+    return LogLocator(subs=(1.0, 2.0, 5.0))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from qrmiddleware_benchmarks.generators import generators
 from qrmiddleware_benchmarks.load import Target
 from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.schedule import Plan
@@ -19,6 +20,13 @@ def test_generators_share_a_plan_and_all_of_it_is_sent(load, constant):
     assert brought.due_s == pytest.approx(39 / 200)
     assert brought.seconds == pytest.approx(39 / 200, abs=0.1)
     assert all(each.cpu_s > 0 for each in brought.generators)
+
+
+def test_the_first_plan_is_not_late_because_a_generator_still_starts(constant):
+    with generators(1, 4) as fresh:
+        brought = fresh.drive(constant, plan(20))
+
+    assert brought.lags_ns[0] < 0.1e9
 
 
 def test_fewer_searches_than_generators_are_sent_too(load, constant):

@@ -23,6 +23,7 @@ def test_the_duration_is_told_before():
 
 
 def test_an_engine_without_a_catalogue_is_not_started():
-    with pytest.raises(ValueError, match="needs a catalogue"):
-        with engine_before(Setup(first_port=9650, tell=print)):
-            pass
+    starting = engine_before(Setup(first_port=9650, tell=print))
+
+    with pytest.raises(ValueError, match="needs a catalogue"), starting:
+        pass
