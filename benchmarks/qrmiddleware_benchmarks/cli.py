@@ -68,10 +68,10 @@ def run(
     rounds: options.Rounds = 12,
     slice_s: options.SliceS = 3.0,
     warmup_s: options.WarmupS = 0.5,
-    rate_hz: options.RateHz = 0,
+    rate_hz: options.RateHz = None,
     arrivals: options.ArrivalsOption = "poisson",
     queries: options.QueriesFile = None,
-    zipf: options.Zipf = -1,
+    zipf: options.Zipf = None,
     generators_: options.GeneratorsOption = 1,
     catalogue: options.Catalogue = None,
     engine: options.EngineOption = "elasticsearch",
@@ -100,10 +100,10 @@ def run(
         rounds=rounds,
         slice_s=slice_s,
         warmup_s=warmup_s,
-        rate_hz=rate_hz or None,
+        rate_hz=rate_hz,
         prelude_s=_JAVA_WARMS_UP_S if real else 0.0,
         arrivals=options.arrivals_of(arrivals),
-        zipf=zipf if zipf >= 0 else None,
+        zipf=zipf,
         generators=generators_,
         seed=seed,
     )
@@ -123,9 +123,9 @@ def urls(
     rounds: options.Rounds = 12,
     slice_s: options.SliceS = 5.0,
     warmup_s: options.WarmupS = 1.0,
-    rate_hz: options.RateHz = 0,
+    rate_hz: options.RateHz = None,
     arrivals: options.ArrivalsOption = "poisson",
-    zipf: options.Zipf = -1,
+    zipf: options.Zipf = None,
     generators_: options.GeneratorsOption = 1,
     seed: options.Seed = 1,
     results: options.Results = options.RESULTS,
@@ -144,9 +144,9 @@ def urls(
         rounds=rounds,
         slice_s=slice_s,
         warmup_s=warmup_s,
-        rate_hz=rate_hz or None,
+        rate_hz=rate_hz,
         arrivals=options.arrivals_of(arrivals),
-        zipf=zipf if zipf >= 0 else None,
+        zipf=zipf,
         generators=generators_,
         seed=seed,
     )
@@ -166,7 +166,7 @@ def knee(
         _KNEE_STEP_S
     ),
     queries: options.QueriesFile = None,
-    zipf: options.Zipf = -1,
+    zipf: options.Zipf = None,
     generators_: options.GeneratorsOption = 1,
     catalogue: options.Catalogue = None,
     engine: options.EngineOption = "elasticsearch",
@@ -188,7 +188,7 @@ def knee(
     setup = options.setup_from(
         port=port, tell=_tell, queries=queries, catalogue=catalogue, engine=engine
     )
-    course = Course(slice_s=step_s, zipf=zipf if zipf >= 0 else None, generators=generators_)
+    course = Course(slice_s=step_s, zipf=zipf, generators=generators_)
     names = options.only(chosen.arms, arm)
     arms = {DIRECT: chosen.arms[DIRECT], **names}
     found = _knees(replace(chosen, arms=arms), list(names), course, setup, p99_ms)

@@ -48,7 +48,8 @@ WarmupS = Annotated[
     float, typer.Option("--warmup-s", help="Seconds of load before each that do not count.", min=0)
 ]
 RateHz = Annotated[
-    float, typer.Option("--rate-hz", help="Searches a second; 0 for the scenario's own.", min=0)
+    float | None,
+    typer.Option("--rate-hz", help="Searches a second; the scenario's own without.", min=0.1),
 ]
 ArrivalsOption = Annotated[
     str,
@@ -66,10 +67,11 @@ QueriesFile = Annotated[
     ),
 ]
 Zipf = Annotated[
-    float,
+    float | None,
     typer.Option(
-        help="Ask the n-th query with a frequency of 1/n to this power, 1 being usual; below 0: "
-        "ask them in turn.",
+        help="Ask the n-th query with a frequency of 1/n to this power, 1 being usual; in turn "
+        "without.",
+        min=0,
     ),
 ]
 GeneratorsOption = Annotated[
