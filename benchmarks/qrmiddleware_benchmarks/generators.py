@@ -15,7 +15,7 @@ from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.schedule import Plan, needed
 
 _LEAD_S = 0.1
-"""From handing a plan over to its start: time for reading it and opening connections."""
+"""From handing a plan over to its start: time for reading it."""
 _EAGER = 32
 """Connections of a closed loop."""
 
@@ -80,7 +80,7 @@ class Generators:
         parts = plan.split(len(self.processes))
         each = max(1, self.connections // len(parts))
         handed = [needed(target.requests, part) for part in parts]
-        start_ns = perf_counter_ns() + int((_LEAD_S + 0.0002 * each) * 1e9)
+        start_ns = perf_counter_ns() + int(_LEAD_S * 1e9)
         jobs = [
             process.submit(
                 drive,

@@ -120,9 +120,14 @@ class _Connection:
 
 @dataclass(slots=True)
 class _Connections:
-    """All connections to one target: the idle ones, and the busy ones by descriptor."""
+    """Connections to one target: the idle ones, and the busy ones by descriptor.
+
+    They are opened as they are needed, as a client's are: who opens a hundred at once may have
+    to wait a second for a server whose queue for new ones is shorter.
+    """
 
     target: Target
+    limit: int
     idle: list[_Connection] = field(default_factory=list)
     busy: dict[int, _Connection] = field(default_factory=dict)
     latencies_ns: list[int] = field(default_factory=list)
@@ -132,16 +137,17 @@ class _Connections:
     degraded: int = 0
 
     def ask(self, pick: int, due_ns: int, *, counts: bool) -> None:
-        connection = self.idle.pop()
-        if connection.stale(perf_counter_ns()):
-            connection.socket.close()
-            connection = _Connection(self.target)
+        connection = self._idle() or _Connection(self.target)
         try:
             connection.ask(self.target.requests[pick], due_ns, counts=counts)
         except ConnectionError:
-            self._replace(connection)
+            self._give_up(connection)
         else:
             self.busy[connection.socket.fileno()] = connection
+
+    @property
+    def has_room(self) -> bool:
+        return len(self.busy) < self.limit
 
     def take_answers(self, wait_s: float) -> int:
         """Wait for something to come in, note what is answered; return how many are."""
@@ -154,7 +160,7 @@ class _Connections:
                     continue
             except (ConnectionError, httptools.HttpParserError):
                 del self.busy[descriptor]
-                self._replace(connection)
+                self._give_up(connection)
                 continue
             del self.busy[descriptor]
             self._note(connection, perf_counter_ns())
@@ -186,12 +192,18 @@ class _Connections:
             self.idle.append(connection)
         else:
             connection.socket.close()
-            self.idle.append(_Connection(self.target))
 
-    def _replace(self, connection: _Connection) -> None:
+    def _give_up(self, connection: _Connection) -> None:
         self.errors += connection.counts
         connection.socket.close()
-        self.idle.append(_Connection(self.target))
+
+    def _idle(self) -> _Connection | None:
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.stale(perf_counter_ns()):
+                return connection
+            connection.socket.close()
+        return None
 
 
 def ready() -> int:
@@ -250,7 +262,7 @@ class _Run:
         pool = self._pool
         while (self._coming or self._waiting or pool.busy) and self._now_ns < end_ns:
             self._take_due()
-            while self._waiting and pool.idle:
+            while self._waiting and pool.has_room:
                 due_ns, pick, counts = self._waiting.popleft()
                 pool.ask(pick, due_ns, counts=counts)
             next_ns = min(end_ns, self._coming[0][0]) if self._coming else end_ns
@@ -289,7 +301,7 @@ def saturate(target: Target, *, seconds: float, connections: int) -> float:
         start_ns = perf_counter_ns()
         end_ns = start_ns + int(seconds * _SECOND_NS)
         while (now_ns := perf_counter_ns()) < end_ns:
-            while pool.idle:
+            while pool.has_room:
                 pool.ask(sent % len(target.requests), now_ns, counts=False)
                 sent += 1
             answered += pool.take_answers(0.1)
@@ -298,7 +310,7 @@ def saturate(target: Target, *, seconds: float, connections: int) -> float:
 
 @contextmanager
 def _connected(target: Target, connections: int) -> Iterator[_Connections]:
-    pool = _Connections(target, [_Connection(target) for _ in range(connections)])
+    pool = _Connections(target, connections)
     gc.collect()
     gc.disable()
     try:

@@ -77,7 +77,7 @@ def measure(
     if load is None:
         with generators(course.generators, course.connections) as started:
             return measure(scenario, course, setup, started)
-    background = psutil.cpu_percent(interval=_LOOK_S) / 100
+    background = psutil.cpu_percent(interval=0.1 if setup.smoke else _LOOK_S) / 100
     measurements = tuple(
         _measure(scenario, course, setup, upstream, load)
         for upstream in upstreams_of(scenario, setup)

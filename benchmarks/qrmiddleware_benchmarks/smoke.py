@@ -21,7 +21,7 @@ from qrmiddleware_benchmarks.sections import scenario as section
 from qrmiddleware_benchmarks.turns import Course
 
 COURSE: Final = Course(
-    rounds=1, slice_s=0.4, warmup_s=0.1, rate_hz=60, connections=16, generators=2, zipf=1
+    rounds=1, slice_s=0.3, warmup_s=0.1, rate_hz=80, connections=16, generators=2, zipf=1
 )
 _KEPT_UP: Final = (0.5, 1.5)
 """Answered over offered a second: a slow machine may lag, but nothing may be lost or made up."""
@@ -124,7 +124,7 @@ def _check_kept(result: Result, folder: Path) -> Iterator[str]:
 
 def _check_knee(setup: Setup, load: Generators) -> Iterator[str]:
     scenario = replace(PASSTHROUGH, arms={DIRECT: PASSTHROUGH.arms[DIRECT]})
-    course = replace(COURSE, slice_s=0.2, warmup_s=0.0)
+    course = replace(COURSE, slice_s=0.1, warmup_s=0.0)
     with (
         next(upstreams_of(scenario, setup)) as upstream,
         standing(scenario, setup, upstream, new=0) as arms,

@@ -22,7 +22,7 @@ def drive(target, due_s, *, warmups=0, **options):
 
 
 @contextmanager
-def one_at_a_time(answer):
+def one_at_a_time(answer, *, backlog=128):
     """Serve connections in threads; ``answer`` takes the number of the request."""
     lock = threading.Lock()
     count = 0
@@ -46,7 +46,7 @@ def one_at_a_time(answer):
                 return
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=backlog)) as listener:
         threading.Thread(target=accept, daemon=True).start()
         yield Target("127.0.0.1", listener.getsockname()[1], (REQUEST,))
         listener.shutdown(socket.SHUT_RDWR)
@@ -188,3 +188,12 @@ def test_connections_that_the_server_closes_are_opened_again():
 
 def test_saturation_is_a_rate(constant):
     assert saturate(constant, seconds=0.2, connections=4) > 100
+
+
+def test_a_server_with_a_short_queue_for_new_connections_delays_no_search():
+    with one_at_a_time(lambda _: OK, backlog=1) as target:
+        slice_ = drive(target, [n / 200 for n in range(60)], connections=128)
+
+    assert slice_.errors == 0
+    assert np.median(slice_.latencies_ns) < 50e6
+    assert slice_.lags_ns.max() < 0.5e9
