@@ -11,6 +11,8 @@ import httptools
 import msgspec
 import uvloop
 
+_BACKLOG = 1024
+"""More than any load generator opens at once; who has to wait here waits for a second."""
 _WORDS = ("toner", "cartridge", "notebook", "cable", "charger", "black", "silver", "original")
 
 
@@ -81,7 +83,9 @@ async def _serve(port: int, body: bytes) -> None:
         b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
     )
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Answering(head + body), "127.0.0.1", port)
+    server = await loop.create_server(
+        lambda: _Answering(head + body), "127.0.0.1", port, backlog=_BACKLOG
+    )
     await server.serve_forever()
 
 

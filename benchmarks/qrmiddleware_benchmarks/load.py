@@ -5,8 +5,10 @@ a millisecond coarse, which is more than what is measured here.
 """
 
 import gc
+import os
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +18,15 @@ from time import perf_counter_ns
 import httptools
 import numpy as np
 import numpy.typing as npt
+import psutil
+
+from qrmiddleware_benchmarks.schedule import Plan
 
 Nanoseconds = npt.NDArray[np.int64]
 _SECOND_NS = 1_000_000_000
 _CHUNK_BYTES = 256 * 1024
+_STALE_NS = _SECOND_NS // 2
+"""A connection idle for longer may have been closed by the server, and is looked at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class Target:
     Attributes:
         host: Name or address.
         port: TCP port.
-        requests: Whole HTTP/1.1 requests, sent in turn.
+        requests: Whole HTTP/1.1 requests.
     """
 
     host: str
@@ -39,42 +46,55 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one slice of load brought.
+    """What one slice of load brought; warm-up searches are in none of it.
 
     Attributes:
         latencies_ns: From due to answered in full, of the searches answered with 200.
         lags_ns: From due to noticed, of every search: how late the generator itself was.
         errors: Searches answered otherwise or not at all.
-        seconds: From the first search's due time to the last answer.
+        degraded: Searches answered with 200 whose reply says that something was skipped.
+        due_ns: When the first and the last of them were due, by ``perf_counter_ns``.
+        answered_ns: When the first and the last answer came; 0 without any.
+        cpu_s: Processor time of the generator meanwhile.
+        rss_bytes: Its memory.
     """
 
     latencies_ns: Nanoseconds
     lags_ns: Nanoseconds
     errors: int
-    seconds: float
+    degraded: int
+    due_ns: tuple[int, int]
+    answered_ns: tuple[int, int]
+    cpu_s: float
+    rss_bytes: int
 
 
 class _Connection:
     """One kept connection; the parser calls back."""
 
-    __slots__ = ("_parser", "_target", "answered", "due_ns", "kept", "socket")
+    __slots__ = ("_parser", "answered", "counts", "degraded", "due_ns", "kept", "since", "socket")
 
     def __init__(self, target: Target) -> None:
-        self._target = target
         self._parser = httptools.HttpResponseParser(self)
         self.socket = socket.create_connection((target.host, target.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.since = perf_counter_ns()
         self.due_ns = 0
-        self.answered = False
+        self.answered = self.degraded = self.counts = False
         self.kept = True
+
+    def on_header(self, name: bytes, _value: bytes) -> None:
+        if name.lower() == b"x-qrm-degraded":
+            self.degraded = True
 
     def on_message_complete(self) -> None:
         self.answered = True
         self.kept = self._parser.should_keep_alive()
 
-    def ask(self, request: bytes, due_ns: int) -> None:
+    def ask(self, request: bytes, due_ns: int, *, counts: bool) -> None:
         self.due_ns = due_ns
-        self.answered = False
+        self.counts = counts
+        self.answered = self.degraded = False
         self.socket.sendall(request)
 
     def receive(self) -> bool:
@@ -86,6 +106,13 @@ class _Connection:
         self._parser.feed_data(data)
         return self.answered
 
+    def stale(self, now_ns: int) -> bool:
+        """Tell whether the server has closed it while nothing was asked."""
+        if now_ns - self.since < _STALE_NS:
+            return False
+        readable, _, _ = select.select((self.socket,), (), (), 0)
+        return bool(readable)
+
     @property
     def good(self) -> bool:
         return bool(self._parser.get_status_code() == 200)  # noqa: PLR2004 - HTTP's OK
@@ -93,28 +120,39 @@ class _Connection:
 
 @dataclass(slots=True)
 class _Connections:
-    """All connections to one target: the idle ones, and the busy ones by descriptor."""
+    """Connections to one target: the idle ones, and the busy ones by descriptor.
+
+    They are opened as they are needed, as a client's are: who opens a hundred at once may have
+    to wait a second for a server whose queue for new ones is shorter.
+    """
 
     target: Target
+    limit: int
     idle: list[_Connection] = field(default_factory=list)
     busy: dict[int, _Connection] = field(default_factory=dict)
-    sent: int = 0
+    latencies_ns: list[int] = field(default_factory=list)
+    first_ns: int = 0
+    last_ns: int = 0
     errors: int = 0
+    degraded: int = 0
 
-    def ask(self, due_ns: int) -> None:
-        connection = self.idle.pop()
-        request = self.target.requests[self.sent % len(self.target.requests)]
-        self.sent += 1
+    def ask(self, pick: int, due_ns: int, *, counts: bool) -> None:
+        connection = self._idle() or _Connection(self.target)
         try:
-            connection.ask(request, due_ns)
+            connection.ask(self.target.requests[pick], due_ns, counts=counts)
         except ConnectionError:
-            self._replace(connection)
+            self._give_up(connection)
         else:
             self.busy[connection.socket.fileno()] = connection
 
-    def answers(self, wait_s: float) -> Iterator[int]:
-        """Wait for something to come in; yield the latencies of searches answered well."""
+    @property
+    def has_room(self) -> bool:
+        return len(self.busy) < self.limit
+
+    def take_answers(self, wait_s: float) -> int:
+        """Wait for something to come in, note what is answered; return how many are."""
         readable, _, _ = select.select(list(self.busy), (), (), wait_s)
+        answered = 0
         for descriptor in readable:
             connection = self.busy[descriptor]
             try:
@@ -122,69 +160,135 @@ class _Connections:
                     continue
             except (ConnectionError, httptools.HttpParserError):
                 del self.busy[descriptor]
-                self._replace(connection)
+                self._give_up(connection)
                 continue
             del self.busy[descriptor]
-            if connection.good:
-                yield perf_counter_ns() - connection.due_ns
-            else:
-                self.errors += 1
+            self._note(connection, perf_counter_ns())
             self._take_back(connection)
+            answered += 1
+        return answered
+
+    def unanswered(self) -> int:
+        return sum(connection.counts for connection in self.busy.values())
 
     def close(self) -> None:
         for connection in (*self.idle, *self.busy.values()):
             connection.socket.close()
+
+    def _note(self, connection: _Connection, now_ns: int) -> None:
+        connection.since = now_ns
+        if not connection.counts:
+            return
+        if connection.good:
+            self.latencies_ns.append(now_ns - connection.due_ns)
+            self.first_ns = self.first_ns or now_ns
+            self.last_ns = now_ns
+            self.degraded += connection.degraded
+        else:
+            self.errors += 1
 
     def _take_back(self, connection: _Connection) -> None:
         if connection.kept:
             self.idle.append(connection)
         else:
             connection.socket.close()
-            self.idle.append(_Connection(self.target))
 
-    def _replace(self, connection: _Connection) -> None:
-        self.errors += 1
+    def _give_up(self, connection: _Connection) -> None:
+        self.errors += connection.counts
         connection.socket.close()
-        self.idle.append(_Connection(self.target))
+
+    def _idle(self) -> _Connection | None:
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.stale(perf_counter_ns()):
+                return connection
+            connection.socket.close()
+        return None
+
+
+def ready() -> int:
+    """Return the id of this process, which has imported by now all that a load generator needs."""
+    return os.getpid()
 
 
 def drive(
-    target: Target, due_s: Sequence[float], *, connections: int, patience_s: float = 10.0
+    target: Target,
+    plan: Plan,
+    *,
+    connections: int,
+    start_ns: int = 0,
+    patience_s: float = 10.0,
 ) -> Slice:
     """Send every search when it is due, whether or not earlier ones have been answered.
 
     Args:
         target: Who is asked what.
-        due_s: Due times in seconds from now, ascending.
+        plan: What is sent when.
         connections: Most searches under way at a time; later ones wait, and their wait counts.
+        start_ns: When the plan begins, by ``perf_counter_ns``, which all processes of a machine
+            share; at once without. If it has passed, the first searches are late.
         patience_s: How long to wait for answers after the last search.
     """
     with _connected(target, connections) as pool:
-        start_ns = perf_counter_ns() + _SECOND_NS // 100
-        due_ns = (np.asarray(due_s) * _SECOND_NS).astype(np.int64) + start_ns
-        last_ns = int(due_ns[-1]) + int(patience_s * _SECOND_NS)
-        coming = deque(due_ns.tolist())
-        waiting: deque[int] = deque()
-        latencies_ns: list[int] = []
-        lags_ns: list[int] = []
-        now_ns = perf_counter_ns()
-        while (coming or waiting or pool.busy) and now_ns < last_ns:
-            while coming and coming[0] <= now_ns:
-                lags_ns.append(now_ns - coming[0])
-                waiting.append(coming.popleft())
-            while waiting and pool.idle:
-                pool.ask(waiting.popleft())
-            next_ns = coming[0] if coming else last_ns
-            wait_s = max(0, next_ns - perf_counter_ns()) / _SECOND_NS
-            latencies_ns.extend(pool.answers(wait_s))
-            now_ns = perf_counter_ns()
-        unanswered = len(pool.busy) + len(waiting)
-        return Slice(
-            np.array(latencies_ns, dtype=np.int64),
-            np.array(lags_ns, dtype=np.int64),
-            pool.errors + unanswered,
-            (now_ns - start_ns) / _SECOND_NS,
+        start_ns = start_ns or perf_counter_ns() + _SECOND_NS // 1_000
+        run = _Run(plan, pool, start_ns, patience_s)
+        run.until(run.counted_ns)
+        worked_s = time.process_time()
+        run.until(run.last_ns)
+        return run.slice(time.process_time() - worked_s)
+
+
+class _Run:
+    """One plan under way."""
+
+    def __init__(self, plan: Plan, pool: _Connections, start_ns: int, patience_s: float) -> None:
+        due_ns = (plan.due_s * _SECOND_NS).astype(np.int64) + start_ns
+        self.counted_ns = int(due_ns[min(plan.warmups, len(due_ns) - 1)])
+        self.last_ns = int(due_ns[-1]) + int(patience_s * _SECOND_NS)
+        self._due_ns = self.counted_ns, int(due_ns[-1])
+        self._pool = pool
+        self._coming = deque(
+            (due, pick, place >= plan.warmups)
+            for place, (due, pick) in enumerate(
+                zip(due_ns.tolist(), plan.picks.tolist(), strict=True)
+            )
         )
+        self._waiting: deque[tuple[int, int, bool]] = deque()
+        self._lags_ns: list[int] = []
+        self._now_ns = perf_counter_ns()
+
+    def until(self, end_ns: int) -> None:
+        """Go on until this moment, or until everything is answered."""
+        pool = self._pool
+        while (self._coming or self._waiting or pool.busy) and self._now_ns < end_ns:
+            self._take_due()
+            while self._waiting and pool.has_room:
+                due_ns, pick, counts = self._waiting.popleft()
+                pool.ask(pick, due_ns, counts=counts)
+            next_ns = min(end_ns, self._coming[0][0]) if self._coming else end_ns
+            pool.take_answers(max(0, next_ns - perf_counter_ns()) / _SECOND_NS)
+            self._now_ns = perf_counter_ns()
+
+    def slice(self, cpu_s: float) -> Slice:
+        waiting = sum(counts for _, _, counts in self._waiting)
+        return Slice(
+            np.array(self._pool.latencies_ns, dtype=np.int64),
+            np.array(self._lags_ns, dtype=np.int64),
+            self._pool.errors + self._pool.unanswered() + waiting,
+            self._pool.degraded,
+            self._due_ns,
+            (self._pool.first_ns, self._pool.last_ns),
+            cpu_s,
+            psutil.Process(os.getpid()).memory_info().rss,
+        )
+
+    def _take_due(self) -> None:
+        coming, now_ns = self._coming, self._now_ns
+        while coming and coming[0][0] <= now_ns:
+            search = coming.popleft()
+            if search[2]:
+                self._lags_ns.append(now_ns - search[0])
+            self._waiting.append(search)
 
 
 def saturate(target: Target, *, seconds: float, connections: int) -> float:
@@ -193,19 +297,20 @@ def saturate(target: Target, *, seconds: float, connections: int) -> float:
     Closed loop: good for the rate only, its latencies say nothing.
     """
     with _connected(target, connections) as pool:
-        answered = 0
+        answered, sent = 0, 0
         start_ns = perf_counter_ns()
         end_ns = start_ns + int(seconds * _SECOND_NS)
         while (now_ns := perf_counter_ns()) < end_ns:
-            while pool.idle:
-                pool.ask(now_ns)
-            answered += sum(1 for _ in pool.answers(0.1))
+            while pool.has_room:
+                pool.ask(sent % len(target.requests), now_ns, counts=False)
+                sent += 1
+            answered += pool.take_answers(0.1)
         return answered / ((now_ns - start_ns) / _SECOND_NS)
 
 
 @contextmanager
 def _connected(target: Target, connections: int) -> Iterator[_Connections]:
-    pool = _Connections(target, [_Connection(target) for _ in range(connections)])
+    pool = _Connections(target, connections)
     gc.collect()
     gc.disable()
     try:

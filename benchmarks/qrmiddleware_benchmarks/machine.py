@@ -3,14 +3,27 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 import psutil
 
+from qrmiddleware_benchmarks.engines.errors import EngineMissingError
 from qrmiddleware_benchmarks.engines.nginx import NGINX
+
+SERVING: Final = (
+    "qrmiddleware",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "aiohttp",
+    "elastic-transport",
+)
+"""Distributions that a search passes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ class Ticks:
 
 
 def describe_machine(
-    distributions: Sequence[str], further: dict[str, str] | None = None
+    distributions: Sequence[str] = SERVING, further: Mapping[str, str] | None = None
 ) -> Machine:
     """Describe this machine, with the versions of these distributions and of ``further``."""
     versions = {"Python": platform.python_version()}
@@ -53,8 +66,13 @@ def describe_machine(
         cores=os.cpu_count() or 0,
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        versions=versions | (further or {}),
+        versions=versions | dict(further or {}),
     )
+
+
+def today() -> str:
+    """Return the date in UTC, ISO 8601."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def ticks() -> Ticks:
@@ -65,11 +83,14 @@ def ticks() -> Ticks:
     return Ticks(total_s - times.idle - getattr(times, "iowait", 0.0), stolen_s, total_s)
 
 
-def nginx_version() -> str:
-    """Return the version of the installed nginx."""
-    command = [NGINX.executable(), "-v"]
+def nginx_version() -> dict[str, str]:
+    """Return the version of nginx, or nothing where it is not installed."""
+    try:
+        command = [NGINX.executable(), "-v"]
+    except EngineMissingError:
+        return {}
     told = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - nginx
-    return told.stderr.strip().rpartition("/")[2]
+    return {"nginx": told.stderr.strip().rpartition("/")[2]}
 
 
 def _cpu() -> str:

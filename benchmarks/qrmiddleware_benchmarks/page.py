@@ -1,157 +1,83 @@
-"""The page that people read, written from the kept reports and from nothing else."""
+"""The page that people read, written from the kept results and from nothing else."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
-from qrmiddleware_benchmarks.report import ArmReport, Measurement, Report
-from qrmiddleware_benchmarks.soak import Soak
-from qrmiddleware_benchmarks.statistics import Estimate
+from qrmiddleware_benchmarks.processes import Tell
+from qrmiddleware_benchmarks.results import ResultError
+from qrmiddleware_benchmarks.sections import SECTIONS
 
-_LATE_MS = 0.25
-_HEAD = """\
-# Performance
+HEAD: Final = """\
+# Benchmarks
 
-This page is generated: `qrm-bench page` writes it from the reports that `qrm-bench run` leaves in
-`benchmarks/results/`. Run the commands on your own machine; figures of other machines do not carry
-over.
+What qrmiddleware adds to a search, in milliseconds at a stated load, measured from outside through
+HTTP. This page is generated: `qrm-bench report` writes it from the results that the other commands
+leave in `benchmarks/results/`, and from nothing else.
 
-**Method.** Every arm gets the same searches at the same rate, one arm after the other in short
-slices, in an order drawn anew for every round, so that a disturbance hits all alike. The load is
-open-loop: searches are due by a schedule, whether or not earlier ones were answered, and each is
-timed from when it was due until its last byte is there. The load generator, the upstream and the
-arm share the machine; how late the generator itself was is in the tables. Ratios and differences
-are against the first arm; brackets are 95 % intervals from a bootstrap over rounds. Saturation is
-the most searches a second in a closed loop of 32 connections.
+**Do not carry these figures over to your machine. Measure there**:
 
-**Arms.** *direct* asks the upstream itself; *nginx* stands in front of it with kept connections;
-the others are `qrm serve` with one process: without pipelines (*pipeline off*), with a pipeline
-without plugins (*identity pipeline*), and with a plugin that has something to say about every
-search (*rules*, *rewrite_table*). The last two ask the engine more than was typed, so before a real
-engine their difference holds its work, too.
+```sh
+qrm-bench run passthrough                     # what the proxy itself costs
+qrm-bench run search --catalogue products.jsonl.gz --queries queries.jsonl --zipf 1
+qrm-bench urls --queries queries.txt \\
+    --arm direct=http://localhost:9200/products/_search \\
+    --arm proxied=http://localhost:9250/products/_search
+qrm-bench knee passthrough --p99-ms 50        # how many searches a second it answers in time
+qrm-bench compare before.json after.json --fail-on-regression
+```
+
+## How to read the figures
+
+**Arms** are ways to the same answers; each section names its own and says what they are. Before
+anything is timed, their answers are held against the first arm's. Every arm gets the same load,
+one arm after the other in slices of seconds, in an order drawn anew for every round, so that
+whatever disturbs the machine hits all alike.
+
+**Latency** is counted from the moment a search was due, not from when it could be sent. Searches
+are due by a schedule that does not wait for answers, as shoppers do not wait for each other: a
+server that stalls for 200 ms makes every search that was due meanwhile late, and the percentiles
+say so. (A client that sends its next search when it has the answer to the last would send one slow
+search, and hide the others.)
+
+**p99** is what one search in a hundred exceeds. A shop that sends twenty searches for one visit
+shows a latency above p99 to nearly every fifth visitor. A figure with **~** has fewer than ten
+searches beyond it and will not repeat.
+
+**Added, and the ratio** are against the first arm, with a 95 % interval in brackets, from a
+bootstrap over rounds. If the interval of *added* holds 0, no difference was shown. The absolute
+addition carries over to slower engines, the ratio does not: 1 ms above 0.2 ms is six times, above
+20 ms it is 5 %.
+
+**Degraded** is the share of searches that were answered without some plugin's opinion
+([`X-QRM-Degraded`](headers.md#response-headers)). **CPU ms a search** is the processor time of the
+arm's own processes; one core answers at most 1,000 divided by it a second.
+
+**What they do not say.** Load generator, proxy and upstream share one machine here, and take its
+cores from each other; on machines of their own there is less waiting and a network in between. The
+load is steady; real load is not. Under the tables stands what makes figures doubtful: a load
+generator that was late itself, errors, a rate that was not kept up, a host that took time for
+others.
 """
 
 
-def page(
-    reports: Iterable[Report], soaks: Iterable[Soak] = (), *, plots: Sequence[str] = ()
-) -> str:
-    """Write the page in Markdown.
+def page(results: Path, to: Path, tell: Tell) -> int:
+    """Write the page in Markdown, and its pictures into a folder of the same name beside it.
 
     Args:
-        reports: In the order in which they appear.
-        soaks: After them.
-        plots: Paths of pictures, relative to the page.
+        results: Folder of result files; those of unknown names are left out.
+        to: The page.
+        tell: Is told of files that cannot be read.
+
+    Returns:
+        How many results it was written from.
     """
-    parts = [_HEAD]
-    parts += ["\n".join(_report_lines(report)) for report in reports]
-    parts += ["\n".join(_soak_lines(soak)) for soak in soaks]
-    parts += [f"![Latency percentiles by arm]({plot})\n" for plot in plots]
-    return "\n".join(parts)
-
-
-def table(measurement: Measurement) -> Iterator[str]:
-    """Write one measurement as the lines of two Markdown tables."""
-    first = measurement.arms[0].name
-    yield from _heading(
-        *("arm", "p50 ms", "p95 ms", "p99 ms"),
-        *(f"p50 above {first} ms", f"p99 above {first} ms", f"p50 / {first}", f"p99 / {first}"),
-    )
-    yield from map(_latencies, measurement.arms)
-    yield ""
-    yield from _heading(
-        *("arm", "answered", "errors", "answered /s", "saturation /s"),
-        *("CPU µs a search", "RSS MB", "generator late at p99, ms"),
-    )
-    yield from map(_costs, measurement.arms)
-
-
-def _heading(*columns: str) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{'---|' * len(columns)}"
-
-
-def _latencies(arm: ArmReport) -> str:
-    p50, p95, p99 = arm.comparisons
-    latencies = [f"{each.latency_ms.value:.2f}" for each in (p50, p95, p99)]
-    differences = [_interval(each) for each in (p50.added_ms, p99.added_ms, p50.ratio, p99.ratio)]
-    return f"| {' | '.join([arm.name, *latencies, *differences])} |"
-
-
-def _costs(arm: ArmReport) -> str:
-    cells = (
-        arm.name,
-        f"{arm.searches:,}",
-        str(arm.errors),
-        f"{arm.achieved_hz:.0f}",
-        f"{arm.saturation_hz:.0f}" if arm.saturation_hz else "-",
-        f"{arm.cpu_us:.0f}" if arm.rss_bytes else "-",
-        f"{arm.rss_bytes / 1e6:.0f}" if arm.rss_bytes else "-",
-        f"{arm.lag_p99_ms:.2f}",
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _report_lines(report: Report) -> Iterator[str]:
-    yield f"## {report.question}"
-    yield ""
-    if report.smoke:
-        yield "**A smoke run: too short to mean anything.**"
-        yield ""
-    course, machine = report.course, report.machine
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    yield (
-        f"`qrm-bench run {report.scenario}` on {report.date}: {course.rounds} rounds of "
-        f"{course.slice_s:g} s an arm, {course.arrivals} arrivals; one process an arm, nginx with "
-        f"one a core. {machine.cpu} with {machine.cores} cores, {machine.memory_gib:g} GiB, "
-        f"{machine.system}; {versions}. Before the run, the machine was busy with other things "
-        f"for {report.background:.0%} of its time."
-    )
-    for measurement in report.measurements:
-        yield ""
-        yield f"### {measurement.upstream}, {measurement.rate_hz:.0f} searches/s"
-        yield ""
-        yield from table(measurement)
-        yield ""
-        yield from _remarks(measurement)
-    yield ""
-
-
-def _remarks(measurement: Measurement) -> Iterator[str]:
-    yield (
-        f"The machine's cores were busy for {measurement.busy:.0%} of the time; "
-        f"{measurement.stolen:.1%} went to others on its host."
-    )
-    late = [arm.name for arm in measurement.arms if arm.lag_p99_ms > _LATE_MS]
-    if late:
-        yield (
-            f"The load generator was late by more than {_LATE_MS:g} ms at p99 for "
-            f"{', '.join(late)}: read these p99 as upper bounds."
-        )
-    failed = [arm.name for arm in measurement.arms if arm.errors]
-    if failed:
-        yield f"Some searches failed for {', '.join(failed)}; they are not in the percentiles."
-
-
-def _soak_lines(soak: Soak) -> Iterator[str]:
-    first, last = soak.samples[0], soak.samples[-1]
-    peak = max(sample.rss_bytes for sample in soak.samples)
-    searches = sum(sample.searches for sample in soak.samples)
-    errors = sum(sample.errors for sample in soak.samples)
-    yield "## Does its memory stay flat under load?"
-    yield ""
-    yield (
-        f"`qrm-bench soak` on {soak.date}: {last.minute:.0f} minutes with `rules` at "
-        f"{soak.rate_hz:.0f} searches/s, answers of {soak.size_bytes / 1_000:g} KB; "
-        f"{searches:,} searches answered, {errors} errors."
-    )
-    yield ""
-    yield "| | MB |"
-    yield "|---|---|"
-    yield f"| after the first seconds | {first.rss_bytes / 1e6:.1f} |"
-    yield f"| half-way | {soak.samples[len(soak.samples) // 2].rss_bytes / 1e6:.1f} |"
-    yield f"| at the end | {last.rss_bytes / 1e6:.1f} |"
-    yield f"| peak | {peak / 1e6:.1f} |"
-    yield f"| growth an hour, second half | {soak.growth_mb_per_hour:.1f} |"
-    yield ""
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    pictures = to.with_suffix("")
+    parts: list[str] = []
+    for section in SECTIONS:
+        for path in sorted(results.glob(section.files)):
+            try:
+                parts.append("\n".join(section.write(path, pictures)))
+            except ResultError as error:
+                tell(f"left out: {error}")
+    to.write_text("\n".join([HEAD, *parts]).rstrip("\n") + "\n", encoding="utf-8")
+    return len(parts)

@@ -4,11 +4,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
+
+from qrmiddleware_benchmarks.engines import probes
+
+Tell = Callable[[str], None]
+"""Takes lines about the progress."""
 
 _START_S = 30.0
 _STOP_S = 10.0
@@ -19,30 +24,51 @@ class ProcessError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A program that takes part in a measurement, with the processes that it is made of.
+
+    Attributes:
+        name: For people, such as ``"qrm serve"``.
+        pids: Its processes; children need not be named.
+    """
+
+    name: str
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process and its children have used so far.
+    """What one process has used so far.
 
     Attributes:
         rss_bytes: Resident now.
-        cpu_s: Processor time since their start.
+        cpu_s: Processor time since its start.
     """
 
     rss_bytes: int
     cpu_s: float
 
 
-def usage(pids: Sequence[int]) -> Usage:
-    """Sum up processes with their children; those that have ended count as nothing."""
-    rss_bytes, cpu_s = 0, 0.0
-    for process in _families(pids):
-        try:
-            with process.oneshot():
-                times = process.cpu_times()
-                rss_bytes += process.memory_info().rss
-                cpu_s += times.user + times.system
-        except psutil.NoSuchProcess:
-            continue
-    return Usage(rss_bytes, cpu_s)
+def usage(part: Part) -> dict[str, Usage]:
+    """Read what each process of a program uses, children included.
+
+    Returns:
+        By name, in the order in which they began: the program's own, numbered if it has
+        several processes. Those that have ended are left out.
+    """
+    used = [each for process in _families(part.pids) if (each := _usage(process)) is not None]
+    if len(used) == 1:
+        return {part.name: used[0]}
+    return {f"{part.name} {number}": each for number, each in enumerate(used, 1)}
+
+
+def _usage(process: psutil.Process) -> Usage | None:
+    try:
+        with process.oneshot():
+            times = process.cpu_times()
+            return Usage(process.memory_info().rss, times.user + times.system)
+    except psutil.NoSuchProcess:
+        return None
 
 
 @contextmanager
@@ -52,8 +78,11 @@ def listening(
     """Run a command for as long as the block lasts; yield its process id once it listens.
 
     Raises:
-        ProcessError: If it does not listen on 127.0.0.1 in time.
+        ProcessError: If the port is taken, or it does not listen on 127.0.0.1 in time.
     """
+    if not probes.port_is_free(port):
+        message = f"port {port} is taken; choose others with --port"
+        raise ProcessError(message)
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603 - the commands are ours
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env
@@ -87,17 +116,20 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for left in family:
+        with suppress(psutil.NoSuchProcess):
+            left.terminate()
     _, alive = psutil.wait_procs(family, timeout=_STOP_S)
     for left in alive:
         left.kill()
 
 
 def _families(pids: Sequence[int]) -> list[psutil.Process]:
-    family: list[psutil.Process] = []
+    family: dict[int, psutil.Process] = {}
     for pid in pids:
         try:
             root = psutil.Process(pid)
-            family += [root, *root.children(recursive=True)]
+            family |= {each.pid: each for each in (root, *root.children(recursive=True))}
         except psutil.NoSuchProcess:
             continue
-    return family
+    return list(family.values())

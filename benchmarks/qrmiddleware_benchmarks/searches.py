@@ -1,6 +1,8 @@
 """The searches that are sent: what a shop's search box sends, query by query."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -27,6 +29,9 @@ QUERIES = (
     "projector lamp",
 )
 """Made up for the constant upstream, whose answer does not depend on them."""
+
+_PLACE: Final = "{{query}}"
+_SYLLABLES: Final = ("ba", "ce", "di", "fo", "gu", "ha", "ke", "li", "mo", "nu")
 
 FIELDS = ("title^3", "brand^2", "description")
 
@@ -56,20 +61,59 @@ def search_body(query: str) -> bytes:
     return msgspec.json.encode(body)
 
 
-def search_requests(queries: Iterable[str], *, index: str) -> tuple[bytes, ...]:
-    """Write whole HTTP requests, one a query."""
-    return tuple(_request(f"/{index}/_search", search_body(query)) for query in queries)
+def new_queries(count: int) -> tuple[str, ...]:
+    """Make up queries that all differ: one of ``QUERIES`` and a word that nothing else has."""
+    return tuple(f"{QUERIES[number % len(QUERIES)]} {_word(number)}" for number in range(count))
 
 
-def _request(target: str, body: bytes) -> bytes:
-    head = (
-        f"POST {target} HTTP/1.1\r\n"
-        "host: qrm-bench\r\n"
-        "accept: application/json\r\n"
-        "content-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def _word(number: int) -> str:
+    return "".join(_SYLLABLES[int(digit)] for digit in f"{number:05d}")
+
+
+def body_from(template: str) -> Callable[[str], bytes]:
+    """Return what writes search bodies from a template of your own.
+
+    Args:
+        template: JSON in which ``{{query}}``, within a text or as all of it, stands for the query.
+
+    Raises:
+        ValueError: If it is no JSON, or the query stands nowhere in it.
+    """
+    try:
+        msgspec.json.decode(template)
+    except msgspec.DecodeError as error:
+        message = f"no JSON: {error}"
+        raise ValueError(message) from error
+    if _PLACE not in template:
+        message = f"{_PLACE} stands nowhere in it"
+        raise ValueError(message)
+
+    def body(query: str) -> bytes:
+        quoted = msgspec.json.encode(query)[1:-1].decode()
+        return template.replace(_PLACE, quoted).encode()
+
+    return body
+
+
+def search_request(
+    target: str, body: bytes, *, headers: Mapping[str, str] = MappingProxyType({})
+) -> bytes:
+    """Write a whole HTTP request.
+
+    Args:
+        target: Path and parameters.
+        body: JSON.
+        headers: Beside those that say what the body is.
+    """
+    lines = {
+        "host": "qrm-bench",
+        "accept": "application/json",
+        "content-type": "application/json",
+        **{name.lower(): value for name, value in headers.items()},
+        "content-length": str(len(body)),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def rules_text(queries: Sequence[str]) -> str:

@@ -1,26 +1,35 @@
 """Memory of the proxy under load, over minutes."""
 
-import multiprocessing
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from time import monotonic
 
 import msgspec
 import numpy as np
 
-from qrmiddleware_benchmarks.fronts import HOST, RULES, pipelines_by_arm, proxy
-from qrmiddleware_benchmarks.load import Target, drive
-from qrmiddleware_benchmarks.processes import usage
-from qrmiddleware_benchmarks.scenario import Tell
-from qrmiddleware_benchmarks.schedule import due_times_s
-from qrmiddleware_benchmarks.searches import QUERIES, search_requests
-from qrmiddleware_benchmarks.upstreams import INDEX, constant_upstream
+from qrmiddleware_benchmarks.arms import ArmSpec, Proxy, Scenario
+from qrmiddleware_benchmarks.fronts import Asked, arms_before
+from qrmiddleware_benchmarks.generators import Load, generators
+from qrmiddleware_benchmarks.histogram import count
+from qrmiddleware_benchmarks.machine import today
+from qrmiddleware_benchmarks.processes import Tell, usage
+from qrmiddleware_benchmarks.progress import progress
+from qrmiddleware_benchmarks.scenarios import RULES_PIPELINE
+from qrmiddleware_benchmarks.schedule import Plan, due_times_s, in_turn
+from qrmiddleware_benchmarks.searches import QUERIES, search_body
+from qrmiddleware_benchmarks.statistics import percentile_ms
+from qrmiddleware_benchmarks.upstreams import constant_upstream
 
 _SAMPLE_S = 5.0
+_CONNECTIONS = 128
+_SOAK = Scenario(
+    name="soak",
+    question="Does its memory stay flat under load?",
+    meaning="",
+    arms={"rules": ArmSpec(front=Proxy(pipeline=RULES_PIPELINE))},
+    rate_hz=0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +78,37 @@ class Soak:
 
 def soak(*, minutes: float, rate_hz: float, size_bytes: int, first_port: int, tell: Tell) -> Soak:
     """Load the proxy and watch its memory."""
-    requests = search_requests(QUERIES, index=INDEX)
+    asked = Asked(QUERIES, (), search_body)
     samples: list[Sample] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qrm-bench-")))
-        stack.enter_context(constant_upstream(first_port, size_bytes))
-        upstream = f"http://{HOST}:{first_port}"
-        rules = pipelines_by_arm(folder, QUERIES)[RULES]
-        pid = stack.enter_context(proxy(folder, first_port + 1, upstream, rules))
-        spawn = multiprocessing.get_context("spawn")
-        generator = stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn))
-        target = Target(HOST, first_port + 1, requests)
+    with (
+        constant_upstream(first_port, size_bytes) as upstream,
+        arms_before(upstream.port, _SOAK, asked, first_port=first_port + 1, tell=tell) as (arm,),
+        arm.serving() as running,
+        generators(1, _CONNECTIONS) as load,
+        progress("soak", ceil(minutes * 60 / _SAMPLE_S)) as advance,
+    ):
         start_s = monotonic()
         while (minute := (monotonic() - start_s) / 60) < minutes:
-            due_s = due_times_s(
-                rate_hz=rate_hz, seconds=_SAMPLE_S, arrivals="poisson", seed=len(samples)
-            )
-            slice_ = generator.submit(drive, target, due_s.tolist(), connections=128).result()
-            samples.append(
-                Sample(
-                    minute=round(minute, 3),
-                    rss_bytes=usage([pid]).rss_bytes,
-                    searches=len(slice_.latencies_ns),
-                    errors=slice_.errors,
-                    p99_ms=round(float(np.percentile(slice_.latencies_ns, 99)) / 1e6, 3),
-                )
-            )
-            tell(f"minute {minute:.1f}: {samples[-1].rss_bytes / 1e6:.1f} MB")
-    return Soak(datetime.now(UTC).date().isoformat(), rate_hz, size_bytes, tuple(samples))
+            brought = load.drive(arm.target, _plan(rate_hz, len(samples)))
+            used = [each for part in running.parts for each in usage(part).values()]
+            samples.append(_sample(minute, sum(each.rss_bytes for each in used), brought))
+            advance(f"{samples[-1].rss_bytes / 1e6:.1f} MB")
+    return Soak(today(), rate_hz, size_bytes, tuple(samples))
+
+
+def _plan(rate_hz: float, number: int) -> Plan:
+    due_s = due_times_s(rate_hz=rate_hz, seconds=_SAMPLE_S, arrivals="poisson", seed=number)
+    return Plan(due_s, in_turn(len(due_s), len(QUERIES)))
+
+
+def _sample(minute: float, rss_bytes: int, brought: Load) -> Sample:
+    return Sample(
+        minute=round(minute, 3),
+        rss_bytes=rss_bytes,
+        searches=len(brought.latencies_ns),
+        errors=brought.errors,
+        p99_ms=round(percentile_ms(count(brought.latencies_ns), 99), 3),
+    )
 
 
 def write_soak(found: Soak, path: Path) -> None:

@@ -1,9 +1,11 @@
 import json
 
+import numpy as np
 import pytest
 
 from qrmiddleware_benchmarks.constant import search_reply
-from qrmiddleware_benchmarks.load import drive
+from qrmiddleware_benchmarks.load import Target, drive
+from qrmiddleware_benchmarks.schedule import Plan
 
 
 @pytest.mark.parametrize("size_bytes", [400, 4_000, 40_000, 40_003])
@@ -23,6 +25,7 @@ def test_too_small_a_size_is_refused():
 
 def test_the_server_answers_posts_too(constant):
     request = b"POST /_search HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
-    target = type(constant)(constant.host, constant.port, (request,))
+    target = Target(constant.host, constant.port, (request,))
+    plan = Plan(np.array([0, 0.01, 0.02]), np.zeros(3, dtype=np.int64))
 
-    assert drive(target, [0, 0.01, 0.02], connections=1).errors == 0
+    assert drive(target, plan, connections=1).errors == 0

@@ -1,73 +1,134 @@
+import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
-from qrmiddleware_benchmarks.machine import Machine
+from qrmiddleware_benchmarks.knee import ArmCurve, Knee, Point
 from qrmiddleware_benchmarks.page import page
-from qrmiddleware_benchmarks.plot import plot
-from qrmiddleware_benchmarks.report import (
-    Measurement,
-    Report,
-    arm_reports,
-)
-from qrmiddleware_benchmarks.scenario import Course
+from qrmiddleware_benchmarks.results import write_result
 from qrmiddleware_benchmarks.soak import Sample, Soak, read_soak, write_soak
+
+pytest.importorskip("matplotlib")
 
 
 @pytest.fixture
-def report(harvests) -> Report:
-    return Report(
+def results(tmp_path):
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def knee(make_arm, make_result) -> Knee:
+    def curve(name, medians_ms):
+        return ArmCurve(
+            name,
+            tuple(
+                Point(100.0 * 2**n, make_arm(name, median_ms, rounds=1).slices[0])
+                for n, median_ms in enumerate(medians_ms)
+            ),
+        )
+
+    return Knee(
         scenario="passthrough",
-        question="What does it cost?",
+        upstream="constant answer of 4 KB",
         date="2026-01-31",
         smoke=False,
-        background=0.07,
-        machine=Machine("Some CPU", 2, 3.9, "Linux 6 x86_64", {"Python": "3.11"}),
-        course=Course(),
-        measurements=(
-            Measurement("constant answer of 4 KB", 100, 0.25, 0.001, arm_reports(harvests)),
-        ),
+        p99_ms=50,
+        step_s=3,
+        machine=make_result().machine,
+        arms=(curve("direct", [1, 1, 2, 90]), curve("rules", [2, 4, 80]), curve("never", [900])),
     )
 
 
-def test_the_page_says_what_ran_where_and_how_fast(report):
-    text = page([report])
+def written(results, told=None):
+    to = results.parent / "benchmarks.md"
+    count = page(results, to, (told if told is not None else []).append)
+    return count, to.read_text()
 
+
+def test_without_results_the_page_still_says_how_to_read_them(results):
+    count, text = written(results)
+
+    assert count == 0
+    assert text.startswith("# Benchmarks")
+    assert "How to read the figures" in text
+
+
+def test_the_page_says_what_ran_where_and_how_fast(results, make_result):
+    write_result(make_result(), results / "passthrough.json")
+
+    count, text = written(results)
+
+    assert count == 1
     assert "## What does it cost?" in text
-    assert "### constant answer of 4 KB, 100 searches/s" in text
-    assert "| nginx |" in text
+    assert "### constant answer of 4 KB, 300 searches/s" in text
     assert "Some CPU with 2 cores" in text
-    assert "busy with other things for 7% of its time" in text
+    assert "| nginx |" in text
     assert "smoke" not in text
+    assert "](benchmarks/passthrough-1.svg)" in text
+    assert (results.parent / "benchmarks" / "passthrough-1.svg").read_text().count("<path") > 10
 
 
-def test_the_page_warns_of_a_smoke_run_a_late_generator_and_errors(report):
-    (measurement,) = report.measurements
-    arms = [replace(arm, lag_p99_ms=3.0, errors=2) for arm in measurement.arms]
-    bad = replace(report, smoke=True, measurements=(replace(measurement, arms=tuple(arms)),))
+def test_doubts_stand_below_the_tables(results, make_result):
+    write_result(replace(make_result(), smoke=True), results / "passthrough.json")
 
-    text = page([bad])
-
-    assert "too short to mean anything" in text
-    assert "load generator was late" in text
-    assert "Some searches failed for direct, nginx" in text
+    assert "too short to mean anything" in written(results)[1]
 
 
-def test_a_soak_tells_memory_and_growth(tmp_path):
+def test_a_picture_is_the_same_bytes_for_the_same_result(results, make_result):
+    write_result(make_result(), results / "passthrough.json")
+    picture = results.parent / "benchmarks" / "passthrough-1.svg"
+
+    written(results)
+    first = picture.read_bytes()
+    written(results)
+
+    assert picture.read_bytes() == first
+
+
+def test_knees_are_tabled_and_drawn(results, knee):
+    write_result(knee, results / "knee-passthrough.json")
+
+    _, text = written(results)
+
+    assert "| direct | 400 |" in text
+    assert "| rules | 200 |" in text
+    assert "| never | none |" in text
+    assert (results.parent / "benchmarks" / "knee-passthrough.svg").exists()
+
+
+def test_a_soak_tells_memory_and_growth(results):
     samples = tuple(Sample(n / 12, 80_000_000 + n * 1_000, 100, 0, 2.0) for n in range(120))
-    write_soak(Soak("2026-01-31", 200, 4_000, samples), tmp_path / "soak.json")
+    write_soak(Soak("2026-01-31", 200, 4_000, samples), results / "soak.json")
 
-    found = read_soak(tmp_path / "soak.json")
+    _, text = written(results)
 
-    assert found.growth_mb_per_hour == pytest.approx(0.72, rel=0.01)
-    assert "| growth an hour, second half | 0.7 |" in page([], [found])
-    assert "12,000 searches answered" in page([], [found])
+    assert read_soak(results / "soak.json").growth_mb_per_hour == pytest.approx(0.72, rel=0.01)
+    assert "| growth an hour, second half | 0.7 |" in text
+    assert "12,000 searches answered" in text
 
 
-@pytest.mark.slow
-def test_a_plot_is_drawn(report, tmp_path):
-    pytest.importorskip("matplotlib")
+def test_students_write_their_own_section(results, monkeypatch):
+    package, module = ModuleType("students"), ModuleType("page")
+    module.section = lambda path, pictures: [f"## Students from {path.name} to {pictures.name}"]
+    name = "qrmiddleware_benchmarks.students"
+    monkeypatch.setitem(sys.modules, name, package)
+    monkeypatch.setitem(sys.modules, f"{name}.page", module)
+    monkeypatch.setattr("qrmiddleware_benchmarks.sections.find_spec", lambda _: object())
+    (results / "students.json").write_text("{}")
 
-    plot(report.measurements[0], tmp_path / "plot.svg")
+    assert "## Students from students.json to benchmarks" in written(results)[1]
 
-    assert (tmp_path / "plot.svg").read_text().count("<path") > 10
+
+def test_results_that_cannot_be_read_are_left_out_and_named(results, monkeypatch):
+    (results / "passthrough.json").write_text('{"scenario": "passthrough"}')
+    (results / "students.json").write_text("{}")
+    monkeypatch.setattr("qrmiddleware_benchmarks.sections.find_spec", lambda _: None)
+    told = []
+
+    count, _ = written(results, told)
+
+    assert count == 0
+    assert "measure anew with: qrm-bench run passthrough" in told[0]
+    assert "no section for students" in told[1]

@@ -3,7 +3,7 @@ import sys
 import psutil
 import pytest
 
-from qrmiddleware_benchmarks.processes import ProcessError, listening, usage
+from qrmiddleware_benchmarks.processes import Part, ProcessError, listening, usage
 
 
 def serving(port):
@@ -14,10 +14,10 @@ def serving(port):
 def test_a_process_lives_as_long_as_the_block(free_port):
     with listening(serving(free_port), free_port) as pid:
         assert psutil.pid_exists(pid)
-        used = usage([pid])
+        used = usage(Part("server", (pid,)))
 
-    assert used.rss_bytes > 1_000_000
-    assert used.cpu_s > 0
+    assert used["server"].rss_bytes > 1_000_000
+    assert used["server"].cpu_s > 0
     assert not psutil.pid_exists(pid)
 
 
@@ -29,4 +29,20 @@ def test_a_process_that_ends_early_shows_its_last_words(free_port):
 
 
 def test_processes_that_are_gone_use_nothing():
-    assert usage([2**22 - 3]).rss_bytes == 0
+    assert usage(Part("gone", (2**22 - 3,))) == {}
+
+
+def test_every_process_of_a_program_is_told_apart(free_port):
+    program = (
+        f"import subprocess,sys; subprocess.run([sys.executable,'-c',{serving(free_port)[2]!r}])"
+    )
+
+    with listening((sys.executable, "-c", program), free_port) as pid:
+        used = usage(Part("server", (pid,)))
+
+    assert list(used) == ["server 1", "server 2"]
+
+
+def test_a_port_that_is_taken_is_not_measured_by_mistake(constant):
+    with pytest.raises(ProcessError, match="is taken"), listening(("true",), constant.port):
+        pass

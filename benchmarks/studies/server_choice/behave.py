@@ -13,7 +13,7 @@ import psutil
 import typer
 from servers import aiohttp_web, granian, uvicorn
 
-from qrmiddleware_benchmarks.processes import listening, usage
+from qrmiddleware_benchmarks.processes import Part, listening, usage
 
 _PORT = 9320
 _MEGABYTE = 2**20
@@ -77,16 +77,20 @@ def _disconnect() -> None:
 
 
 def _upload(pid: int) -> None:
-    before = usage([pid]).rss_bytes
+    before = _rss_bytes(pid)
     peak = before
     with socket.create_connection(("127.0.0.1", _PORT)) as connection:
         connection.sendall(_request("POST /sink", "Transfer-Encoding: chunked\r\n"))
         for _ in range(200):
             connection.sendall(b"%x\r\n%s\r\n" % (_MEGABYTE, b"x" * _MEGABYTE))
-            peak = max(peak, usage([pid]).rss_bytes)
+            peak = max(peak, _rss_bytes(pid))
         connection.sendall(b"0\r\n\r\n")
         counted = _receive(connection, 2).splitlines()[-1]
     typer.echo(f"upload of {counted} bytes: +{(peak - before) / 1e6:.1f} MB")
+
+
+def _rss_bytes(pid: int) -> int:
+    return sum(each.rss_bytes for each in usage(Part("server", (pid,))).values())
 
 
 def _drain(pid: int) -> None:

@@ -4,19 +4,23 @@
 Needs the extra ``study`` of the benchmarks (Granian and httpx).
 """
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Annotated
 
 import typer
 from servers import aiohttp_web, granian, uvicorn
 
+from qrmiddleware_benchmarks import tables
+from qrmiddleware_benchmarks.arms import ArmSpec, Direct
+from qrmiddleware_benchmarks.fronts import Arm, Running
+from qrmiddleware_benchmarks.generators import generators
 from qrmiddleware_benchmarks.load import Target
-from qrmiddleware_benchmarks.processes import listening
-from qrmiddleware_benchmarks.scenario import Arm, Course, Harvests, take_turns
-from qrmiddleware_benchmarks.statistics import compare
+from qrmiddleware_benchmarks.processes import Part, listening
+from qrmiddleware_benchmarks.results import ArmResult, Measurement, slice_result
+from qrmiddleware_benchmarks.turns import Course, take_turns
+from qrmiddleware_benchmarks.upstreams import Upstream, constant_upstream
 
 _PORT = 9301
 _BODY = b'{"query":{"match":{"title":{"query":"toner cartridge"}}},"size":10}'
@@ -34,52 +38,41 @@ _COMMANDS: dict[str, Callable[[int], list[str]]] = {
 
 
 @contextmanager
-def _arms(names: Sequence[str], size_bytes: int) -> Iterator[list[Arm]]:
+def _arms(names: Sequence[str], upstream: Upstream) -> Iterator[list[Arm]]:
     request = (
         b"POST /products/_search HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
         b"accept: application/json\r\ncontent-length: %d\r\n\r\n" % len(_BODY)
     ) + _BODY
-    upstream = [sys.executable, "-m", "qrmiddleware_benchmarks.constant", str(_PORT)]
     with ExitStack() as stack:
-        stack.enter_context(listening([*upstream, str(size_bytes)], _PORT))
-        arms = [Arm("direct", Target("127.0.0.1", _PORT, (request,)))]
+        arms = [_arm("direct", upstream.port, request, Running())]
         for port, name in enumerate(names, _PORT + 1):
             pid = stack.enter_context(listening(_COMMANDS[name](port), port))
-            arms.append(Arm(name, Target("127.0.0.1", port, (request,)), (pid,)))
+            arms.append(_arm(name, port, request, Running((Part("server", (pid,)),))))
         yield arms
 
 
-def _table(harvests: Harvests) -> Iterator[str]:
-    columns = "arm|p50 ms|added at p50|p95 ms|p99 ms|added at p99|saturation /s|CPU µs|RSS MB"
-    yield f"| {' | '.join(columns.split('|'))} |"
-    yield f"|{'---|' * len(columns.split('|'))}"
-    first, *_ = harvests.arms.values()
-    base = [each.latencies_ns for each in first.slices]
-    for name, harvest in harvests.arms.items():
-        rounds_ns = [each.latencies_ns for each in harvest.slices]
-        p50, p95, p99 = compare(base, rounds_ns)
-        errors = sum(each.errors for each in harvest.slices)
-        cells = (
-            f"{name} ({errors} errors)" if errors else name,
-            f"{p50.latency_ms.value:.2f}",
-            f"{p50.added_ms.value:.2f} [{p50.added_ms.low:.2f}, {p50.added_ms.high:.2f}]",
-            f"{p95.latency_ms.value:.2f}",
-            f"{p99.latency_ms.value:.2f}",
-            f"{p99.added_ms.value:.2f} [{p99.added_ms.low:.2f}, {p99.added_ms.high:.2f}]",
-            f"{harvest.saturation_hz:.0f}" if harvest.saturation_hz else "",
-            f"{harvest.cpu_s / sum(map(len, rounds_ns)) * 1e6:.0f}",
-            f"{harvest.rss_bytes / 1e6:.0f}",
-        )
-        yield f"| {' | '.join(cells)} |"
+def _arm(name: str, port: int, request: bytes, running: Running) -> Arm:
+    target = Target("127.0.0.1", port, (request,))
+    return Arm(name, ArmSpec(front=Direct()), target, lambda: nullcontext(running))
 
 
 def _run(names: Sequence[str], course: Course) -> None:
     for size_bytes in (4_000, 40_000):
-        with _arms(names, size_bytes) as arms:
-            harvests = take_turns(arms, course, partial(typer.echo, err=True))
-        typer.echo(f"\nAnswers of {size_bytes} bytes, {harvests.rate_hz:.0f} searches/s\n")
-        for line in _table(harvests):
-            typer.echo(line)
+        with (
+            constant_upstream(_PORT, size_bytes) as upstream,
+            _arms(names, upstream) as arms,
+            generators(course.generators, course.connections) as load,
+        ):
+            lowest_hz = min(load.saturate(arm.target, 2.0) for arm in arms)
+            rate_hz = course.rate_hz or lowest_hz / 2
+            turns = take_turns(
+                arms, upstream.part, course, rate_hz=rate_hz, generators=load, title="servers"
+            )
+        results = (ArmResult(name, tuple(map(slice_result, own))) for name, own in turns.items())
+        measurement = Measurement(upstream.description, rate_hz, 0.0, 0.0, tuple(results))
+        typer.echo(f"\nAnswers of {size_bytes} bytes, {rate_hz:.0f} searches/s\n")
+        for part in (tables.latencies, tables.comparisons, tables.costs):
+            typer.echo("\n".join(part(measurement)) + "\n")
 
 
 app = typer.Typer()
