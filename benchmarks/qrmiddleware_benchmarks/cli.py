@@ -16,12 +16,14 @@ from qrmiddleware_benchmarks.scenario import Course
 from qrmiddleware_benchmarks.searches import QUERIES
 from qrmiddleware_benchmarks.soak import read_soak, write_soak
 from qrmiddleware_benchmarks.soak import soak as run_soak
+from qrmiddleware_benchmarks.students.commands import students
 from qrmiddleware_benchmarks.suites import Bench
 from qrmiddleware_benchmarks.upstreams import read_lines
 
 app = typer.Typer(help="Measure what the proxy costs.", no_args_is_help=True)
 run = typer.Typer(help="Compare arms in one run.", no_args_is_help=True)
 app.add_typer(run, name="run")
+app.command()(students)
 
 _tell = partial(typer.echo, err=True)
 _RESULTS = Path("benchmarks/results")
