@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from qrmiddleware_benchmarks.students.libraries import need_libraries
 from qrmiddleware_benchmarks.students.models import read_shape
 from qrmiddleware_benchmarks.students.page import tables
 from qrmiddleware_benchmarks.students.report import Report, merged, read_report, write_report
-from qrmiddleware_benchmarks.students.run import Course, run
+from qrmiddleware_benchmarks.students.run import Course, heading, run
 from qrmiddleware_benchmarks.students.shapes import SHAPES, Shape
 from qrmiddleware_benchmarks.students.smoke import SMOKE, check
 
@@ -86,7 +87,7 @@ def students(
                 seed=seed,
             )
         found = _measure(course, path, add=add)
-    except StudentsError as error:
+    except (StudentsError, BrokenProcessPool) as error:
         typer.echo(f"qrm-bench: {error}", err=True)
         raise typer.Exit(1) from error
     typer.echo("\n".join(tables(found)))
@@ -94,6 +95,8 @@ def students(
 
 def _measure(course: Course, path: Path | None, *, add: bool) -> Report:
     kept = read_report(path) if add and path and path.exists() else None
+    if kept:
+        merged(kept, heading(course))  # what does not go together is better known before
     found = _run(course, kept)
     check(found, course)
     if path:

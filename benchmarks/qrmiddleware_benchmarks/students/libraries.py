@@ -7,7 +7,15 @@ from types import ModuleType
 
 from qrmiddleware_benchmarks.students.errors import StudentsError
 
-LIBRARIES = ("ctranslate2", "onnx", "onnxruntime", "tokenizers", "torch", "transformers")
+LIBRARIES = (
+    "ctranslate2",
+    "onnx",
+    "onnxruntime",
+    "threadpoolctl",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
 
 
 def library(name: str) -> ModuleType:

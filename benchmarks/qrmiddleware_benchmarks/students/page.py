@@ -77,7 +77,7 @@ def section(path: Path, pictures: Path) -> list[str]:
 
 def tables(report: Report) -> list[str]:
     """Write the tables alone, as the command prints them."""
-    return [*_peaks(report), *_overviews(report.cells), *_details(report.cells)]
+    return [*_peaks(report), *_overviews(report.cells), *_details(report)]
 
 
 def _introduction(report: Report) -> Iterator[str]:
@@ -150,19 +150,19 @@ def _overviews(cells: Sequence[Cell]) -> Iterator[str]:
         yield ""
 
 
-def _details(cells: Sequence[Cell]) -> Iterator[str]:
+def _details(report: Report) -> Iterator[str]:
     """Tell all of the largest batches of every student, on the most cores."""
-    most = max(cell.cores for cell in cells)
-    for task, of_task in _by_task(cells):
+    most = max(cell.cores for cell in report.cells)
+    for task, of_task in _by_task(report.cells):
         rows = max(cell.rows for cell in of_task)
         tokens = min(cell.tokens for cell in of_task)
         for cell in of_task:
             if (cell.cores, cell.rows, cell.tokens) == (most, rows, tokens):
-                yield from _detail(cell, _ASKED[task])
+                yield from _detail(report, cell)
 
 
-def _detail(cell: Cell, asked: str) -> Iterator[str]:
-    first = cell.arms[0].arm
+def _detail(report: Report, cell: Cell) -> Iterator[str]:
+    first, asked = cell.arms[0].arm, _ASKED[cell.task]
     yield (
         f"### {cell.student} {cell.task}, {cell.rows} {asked} of {cell.tokens} tokens, "
         f"{cell.cores} cores"
@@ -182,8 +182,8 @@ def _detail(cell: Cell, asked: str) -> Iterator[str]:
         yield _row(
             *(arm.arm, f"{arm.min_ms:.2f}", _number(arm.p50_ms), _number(arm.p95_ms)),
             *(str(arm.runs), _interval(arm.ratio), f"{arm.rows_per_s:,.0f}"),
-            "-" if arm.peak_share is None else f"{arm.peak_share:.0%}",
-            *(f"{arm.size_bytes / 1e6:.1f}", f"{arm.bandwidth_share:.0%}"),
+            _share(report.share_of_peak(cell, arm)),
+            *(f"{arm.size_bytes / 1e6:.1f}", _share(report.share_of_bandwidth(cell, arm))),
             f"{arm.agreement.difference:.1g}",
             "-" if arm.agreement.correlation is None else f"{arm.agreement.correlation:.4f}",
             str(arm.plan),
@@ -212,6 +212,10 @@ def _fastest(cell: Cell) -> ArmFigures:
 def _short(arm: ArmFigures, *, bold: bool) -> str:
     text = f"{_number(arm.p50_ms)} ({arm.ratio.value:.2f})"
     return f"**{text}**" if bold else text
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
 
 
 def _number(interval: Interval) -> str:

@@ -102,10 +102,14 @@ def peak_of(cores: int, found: Mapping[str, Measured]) -> Peak:
     return Peak(cores, tuple(rates), copied)
 
 
-def numpy_rates(_device: str, _cores: int, effort: Effort) -> Measured:
-    """Multiply in float32 with the BLAS of numpy, whose threads the environment sets."""
+def numpy_rates(_device: str, cores: int, effort: Effort) -> Measured:
+    """Multiply in float32 with the BLAS of numpy.
+
+    Its threads are older than any setting, for numpy is imported with this module.
+    """
     left, right = _floats(effort.size), _floats(effort.size)
-    return {Precision.FLOAT32: _rate(lambda: left @ right, effort)}
+    with library("threadpoolctl").threadpool_limits(cores):
+        return {Precision.FLOAT32: _rate(lambda: left @ right, effort)}
 
 
 def torch_rates(device: str, cores: int, effort: Effort) -> Measured:

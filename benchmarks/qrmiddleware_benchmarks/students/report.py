@@ -39,8 +39,6 @@ class ArmFigures:
         rows_per_s: Rows over all the time spent.
         agreement: With torch in float32.
         size_bytes: What the batch must move at least, see ``costs``.
-        peak_share: Operations needed over what the measured peak does in a median's time.
-        bandwidth_share: The same of bytes, over the measured copy.
     """
 
     arm: str
@@ -54,8 +52,6 @@ class ArmFigures:
     rows_per_s: float
     agreement: Agreement
     size_bytes: int
-    peak_share: float | None
-    bandwidth_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +111,21 @@ class Report:
     students: tuple[Shape, ...]
     peaks: tuple[Peak, ...]
     cells: tuple[Cell, ...]
+
+    def share_of_peak(self, cell: Cell, arm: ArmFigures) -> float | None:
+        """Divide the operations needed by what the peak does in a median's time.
+
+        None where the peak of the arm's precision was not measured.
+        """
+        peak = self._peak(cell).ops_per_s(arm.precision)
+        return cell.flops / (arm.p50_ms.value / 1e3) / peak if peak else None
+
+    def share_of_bandwidth(self, cell: Cell, arm: ArmFigures) -> float:
+        """Divide the bytes to move by what a copy moves in a median's time."""
+        return arm.size_bytes / (arm.p50_ms.value / 1e3) / self._peak(cell).bytes_per_s
+
+    def _peak(self, cell: Cell) -> Peak:
+        return next(peak for peak in self.peaks if peak.cores == cell.cores)
 
 
 _FILE = TypeAdapter(Report)

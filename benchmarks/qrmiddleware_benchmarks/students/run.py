@@ -4,7 +4,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,7 +96,17 @@ def run(course: Course, tell: Tell, *, known_peaks: Sequence[Peak] = ()) -> Repo
                 peaks[cores] = measure_peak(cores, course.device, course.effort)
             with Team(arms_on(course.device), device=course.device, cores=cores) as team:
                 for model in models:
-                    cells += _Measuring(course, team, model, peaks[cores]).cells(tell)
+                    cells += _Measuring(course, team, model, cores).cells(tell)
+    return replace(
+        heading(course),
+        stolen=_stolen(before, psutil.cpu_times()),
+        peaks=tuple(peaks[cores] for cores in course.cores),
+        cells=tuple(cells),
+    )
+
+
+def heading(course: Course) -> Report:
+    """Return the report of a run that has not begun: what, where and when, and no figures."""
     return Report(
         date=datetime.now(UTC).date().isoformat(),
         smoke=course.smoke,
@@ -104,11 +114,11 @@ def run(course: Course, tell: Tell, *, known_peaks: Sequence[Peak] = ()) -> Repo
         seed=course.seed,
         rounds=course.rounds,
         slice_s=course.slice_s,
-        stolen=_stolen(before, psutil.cpu_times()),
+        stolen=0.0,
         machine=describe_machine(_DISTRIBUTIONS),
         students=tuple(shape for shape, _ in course.students),
-        peaks=tuple(peaks[cores] for cores in course.cores),
-        cells=tuple(cells),
+        peaks=(),
+        cells=(),
     )
 
 
@@ -126,8 +136,8 @@ def _prepare_all(course: Course, folder: Path, tell: Tell) -> list[Model]:
 class _Measuring:
     """One student with all arms, on so many cores."""
 
-    def __init__(self, course: Course, team: Team, model: Model, peak: Peak) -> None:
-        self._course, self._team, self._model, self._peak = course, team, model, peak
+    def __init__(self, course: Course, team: Team, model: Model, cores: int) -> None:
+        self._course, self._team, self._model, self._cores = course, team, model, cores
         self._task = model.shape.task
         self._arms = [arm for arm in arms_on(course.device) if can_run(arm, self._task)]
         self._generator = np.random.default_rng(course.seed)
@@ -136,7 +146,7 @@ class _Measuring:
         """Open the student everywhere, check it on a mixed batch, and measure its workloads."""
         for arm in self._arms:
             self._team.ask(arm, "open", self._model)
-        whole = Plan(1, 1, self._peak.cores)
+        whole = Plan(1, 1, self._cores)
         checked = self._agreements(self._draw(_CHECKED), dict.fromkeys(self._arms, whole))
         found = []
         for workload in self._course.workloads(self._model.shape):
@@ -147,7 +157,7 @@ class _Measuring:
     def _step(self, workload: Workload) -> str:
         return (
             f"{self._model.shape.name} {self._task}: {workload.rows} x {workload.tokens} tokens, "
-            f"{self._peak.cores} cores"
+            f"{self._cores} cores"
         )
 
     def _draw(self, workload: Workload) -> Batch:
@@ -155,7 +165,7 @@ class _Measuring:
 
     def _cell(self, workload: Workload, checked: dict[Arm, Agreement]) -> Cell:
         batch = self._draw(workload)
-        ways = plans(workload.rows, self._peak.cores)
+        ways = plans(workload.rows, self._cores)
         if self._course.device == "cuda":
             ways = [Plan(1, 1, 1)]
         chosen = {arm: self._team.ask(arm, "best_plan", batch, ways) for arm in self._arms}
@@ -170,7 +180,7 @@ class _Measuring:
             task=self._task,
             rows=workload.rows,
             tokens=workload.tokens,
-            cores=self._peak.cores,
+            cores=self._cores,
             flops=batch_cost(self._model.shape, batch.lengths, Precision.FLOAT32).flops,
             arms=tuple(figures),
         )
@@ -219,8 +229,6 @@ class _Measuring:
         }
         p50, p95 = by_percentile[50], by_percentile[95]
         cost = batch_cost(self._model.shape, batch.lengths, arm.precision)
-        seconds = p50.latency_ms.value / 1e3
-        peak = self._peak.ops_per_s(arm.precision)
         return ArmFigures(
             arm=str(arm),
             precision=arm.precision,
@@ -233,8 +241,6 @@ class _Measuring:
             rows_per_s=len(batch.ids) * len(own) / float(own.sum()) * 1e9,
             agreement=agreed,
             size_bytes=cost.size_bytes,
-            peak_share=cost.flops / seconds / peak if peak else None,
-            bandwidth_share=cost.size_bytes / seconds / self._peak.bytes_per_s,
         )
 
 

@@ -43,7 +43,7 @@ def _problem(cell: Cell, rounds: int) -> str | None:
     if first.ratio.value != 1:
         return f"{first.arm} over itself is {first.ratio.value}"
     for arm in cell.arms:
-        figures = (arm.min_ms, arm.p50_ms.value, arm.rows_per_s, arm.bandwidth_share)
+        figures = (arm.min_ms, arm.p50_ms.value, arm.rows_per_s, arm.ratio.low)
         if not all(isfinite(each) and each > 0 for each in figures):
             return f"{arm.arm} has figures that are not positive: {figures}"
         if arm.runs < rounds:

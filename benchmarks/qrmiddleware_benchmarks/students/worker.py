@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from time import perf_counter_ns
 
 import numpy as np
+import psutil
 
 from qrmiddleware_benchmarks.students.arms import Arm, Plan, cut
 from qrmiddleware_benchmarks.students.errors import StudentsError
@@ -139,4 +140,6 @@ def settle(cores: int) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     if sys.platform == "linux":
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+        allowed = sorted(os.sched_getaffinity(0))[:cores]
+        for thread in psutil.Process().threads():  # those of numpy are there already
+            os.sched_setaffinity(thread.id, allowed)
