@@ -78,7 +78,7 @@ def students(session: nox.Session) -> None:
 
     run("qrm-bench", "students", "--smoke")
     run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
-    run("coverage", "report", "--include=*/students/*", "--fail-under=90")
+    run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
 
 
 if os.environ.get("CI"):

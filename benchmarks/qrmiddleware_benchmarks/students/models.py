@@ -91,10 +91,15 @@ def prepare(shape: Shape, folder: Path, checkpoint: Path | None, seed: int) -> M
         _convert(model)
         if shape.task is not Task.GENERATOR:
             export_onnx(model.checkpoint, model.onnx, shape)
-    except (AttributeError, OSError, RuntimeError, ValueError) as error:
+    except (AttributeError, OSError, RuntimeError, ValueError, _unreadable_weights()) as error:
         message = f"{shape.name} cannot be converted: {error}"
         raise StudentsError(message) from error
     return model
+
+
+def _unreadable_weights() -> type[Exception]:
+    found: type[Exception] = library("safetensors").SafetensorError
+    return found
 
 
 def _make(shape: Shape, folder: Path, seed: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from qrmiddleware_benchmarks.students.plot import draw
 from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Interval, Report, read_report
@@ -23,7 +24,8 @@ each. Before the timing, each tries a few ways to use the cores - whole, or sort
 into parts, one after the other or side by side - and keeps its fastest. A time runs from token ids
 to scores, vectors or tokens; tokenising is not in it. Pairs and queries differ in length by up to
 40 % around the mean. A ratio is the median over that of {first}; brackets are 95 % intervals from a
-bootstrap over rounds.
+bootstrap over rounds. They hold the noise within one run: another run, with its processes elsewhere
+in memory and perhaps another way chosen, may lie outside, so read a ratio near 1 as a draw.
 
 **Answers are compared first.** In float32 every runtime must agree with torch within 0.001, or the
 run fails; in int8 the correlation with torch float32 must be 0.9, and is in the tables. Random
@@ -114,10 +116,10 @@ def _verdict(report: Report) -> Iterator[str]:
 def _standing(figures: Sequence[ArmFigures]) -> str:
     faster = sum(arm.ratio.high < 1 for arm in figures)
     slower = sum(arm.ratio.low > 1 for arm in figures)
-    ratios = sorted(arm.ratio.value for arm in figures)
+    ratios = [arm.ratio.value for arm in figures]
     return (
         f"was faster beyond noise in {faster} of {len(figures)}, slower in {slower}; "
-        f"ratios {ratios[0]:.2f} to {ratios[-1]:.2f}, median {ratios[len(ratios) // 2]:.2f}."
+        f"ratios {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}."
     )
 
 
@@ -153,7 +155,7 @@ def _overviews(cells: Sequence[Cell]) -> Iterator[str]:
 def _details(report: Report) -> Iterator[str]:
     """Tell all of the largest batches of every student, on the most cores."""
     most = max(cell.cores for cell in report.cells)
-    for task, of_task in _by_task(report.cells):
+    for _, of_task in _by_task(report.cells):
         rows = max(cell.rows for cell in of_task)
         tokens = min(cell.tokens for cell in of_task)
         for cell in of_task:
