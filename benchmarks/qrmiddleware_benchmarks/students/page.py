@@ -167,7 +167,7 @@ def _detail(report: Report, cell: Cell) -> Iterator[str]:
     first, asked = cell.arms[0].arm, _ASKED[cell.task]
     yield (
         f"### {cell.student} {cell.task}, {cell.rows} {asked} of {cell.tokens} tokens, "
-        f"{cell.cores} cores"
+        f"{cell.cores} {'core' if cell.cores == 1 else 'cores'}"
     )
     yield ""
     yield (

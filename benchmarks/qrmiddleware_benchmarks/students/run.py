@@ -91,7 +91,7 @@ def run(course: Course, tell: Tell, *, known_peaks: Sequence[Peak] = ()) -> Repo
     with tempfile.TemporaryDirectory(prefix="qrm-students-") as folder:
         models = _prepare_all(course, Path(folder), tell)
         for cores in course.cores:
-            tell(f"the machine's peak with {cores} cores")
+            tell(f"the machine's peak, cores: {cores}")
             if cores not in peaks:
                 peaks[cores] = measure_peak(cores, course.device, course.effort)
             with Team(arms_on(course.device), device=course.device, cores=cores) as team:
@@ -157,7 +157,7 @@ class _Measuring:
     def _step(self, workload: Workload) -> str:
         return (
             f"{self._model.shape.name} {self._task}: {workload.rows} x {workload.tokens} tokens, "
-            f"{self._cores} cores"
+            f"cores: {self._cores}"
         )
 
     def _draw(self, workload: Workload) -> Batch:

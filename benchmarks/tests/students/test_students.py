@@ -10,10 +10,8 @@ from qrmiddleware_benchmarks.students.errors import StudentsError
 from qrmiddleware_benchmarks.students.libraries import library, need_libraries
 from qrmiddleware_benchmarks.students.models import prepare, read_shape
 from qrmiddleware_benchmarks.students.parity import agreement
-from qrmiddleware_benchmarks.students.run import run
 from qrmiddleware_benchmarks.students.runtimes import load
 from qrmiddleware_benchmarks.students.shapes import TINY, Task
-from qrmiddleware_benchmarks.students.smoke import SMOKE, check
 from qrmiddleware_benchmarks.students.worker import Worker
 from qrmiddleware_benchmarks.students.workloads import NEW_TOKENS, Workload, draw_batch
 
@@ -109,14 +107,3 @@ def test_a_checkpoint_whose_weights_are_broken_is_an_error_naming_it(model, tmp_
 
     with pytest.raises(StudentsError, match=f"{model.shape.name} cannot be converted: "):
         prepare(model.shape, tmp_path / "out", broken, 0)
-
-
-@pytest.mark.slow
-def test_a_smoke_run_holds_what_must_hold(model):
-    if model.shape.task is not Task.CROSS_ENCODER:
-        pytest.skip("once is enough")
-
-    report = run(SMOKE, lambda _: None)
-
-    check(report, SMOKE)
-    assert report.machine.versions["ctranslate2"]
