@@ -5,8 +5,9 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
+from qrmiddleware_benchmarks.students.bootstrap import Interval
 from qrmiddleware_benchmarks.students.plot import draw
-from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Interval, Report, read_report
+from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Report, read_report
 from qrmiddleware_benchmarks.students.shapes import Task
 
 _ASKED = {

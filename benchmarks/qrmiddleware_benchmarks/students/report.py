@@ -7,20 +7,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from qrmiddleware_benchmarks.machine import Machine
 from qrmiddleware_benchmarks.students.arms import Plan
+from qrmiddleware_benchmarks.students.bootstrap import Interval
 from qrmiddleware_benchmarks.students.costs import Precision
 from qrmiddleware_benchmarks.students.errors import StudentsError
 from qrmiddleware_benchmarks.students.parity import Agreement
 from qrmiddleware_benchmarks.students.peaks import Peak
 from qrmiddleware_benchmarks.students.shapes import Shape, Task
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import numpy.typing as npt
 import psutil
 
 from qrmiddleware_benchmarks.machine import describe_machine
-from qrmiddleware_benchmarks.statistics import Estimate, compare
 from qrmiddleware_benchmarks.students.arms import REFERENCE, Arm, Plan, arms_on, can_run, plans
+from qrmiddleware_benchmarks.students.bootstrap import median_ratio, percentile_ms
 from qrmiddleware_benchmarks.students.costs import Precision, batch_cost
 from qrmiddleware_benchmarks.students.models import Model, prepare
 from qrmiddleware_benchmarks.students.parity import Agreement, agreement
 from qrmiddleware_benchmarks.students.peaks import USUAL, Effort, Peak, measure_peak
-from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Interval, Report
+from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Report
 from qrmiddleware_benchmarks.students.shapes import Shape, Task
 from qrmiddleware_benchmarks.students.team import Team
 from qrmiddleware_benchmarks.students.worker import settle
@@ -27,7 +27,8 @@ from qrmiddleware_benchmarks.students.workloads import Batch, Workload, draw_bat
 
 Tell = Callable[[str], None]
 """Called before every step with what comes."""
-Rounds = list[npt.NDArray[np.int64]]
+Latencies = list[npt.NDArray[np.int64]]
+"""In nanoseconds, one array a round."""
 
 _CHECKED = Workload(rows=50, tokens=30)
 _DISTRIBUTIONS = ("ctranslate2", "torch", "transformers", "onnxruntime", "numpy")
@@ -206,8 +207,8 @@ class _Measuring:
             for arm, answer in answers.items()
         }
 
-    def _rounds(self, batch: Batch, chosen: dict[Arm, Plan]) -> dict[Arm, Rounds]:
-        rounds: dict[Arm, Rounds] = {arm: [] for arm in self._arms}
+    def _rounds(self, batch: Batch, chosen: dict[Arm, Plan]) -> dict[Arm, Latencies]:
+        rounds: dict[Arm, Latencies] = {arm: [] for arm in self._arms}
         for _ in range(self._course.rounds):
             for number in self._generator.permutation(len(self._arms)):
                 arm = self._arms[number]
@@ -220,14 +221,10 @@ class _Measuring:
         arm: Arm,
         plan: Plan,
         batch: Batch,
-        rounds: dict[Arm, Rounds],
+        rounds: dict[Arm, Latencies],
         agreed: Agreement,
     ) -> ArmFigures:
         own = np.concatenate(rounds[arm])
-        by_percentile = {
-            each.percentile: each for each in compare(rounds[self._arms[0]], rounds[arm])
-        }
-        p50, p95 = by_percentile[50], by_percentile[95]
         cost = batch_cost(self._model.shape, batch.lengths, arm.precision)
         return ArmFigures(
             arm=str(arm),
@@ -235,17 +232,13 @@ class _Measuring:
             plan=plan,
             runs=len(own),
             min_ms=float(own.min()) / 1e6,
-            p50_ms=_interval(p50.latency_ms),
-            p95_ms=_interval(p95.latency_ms),
-            ratio=_interval(p50.ratio),
+            p50_ms=percentile_ms(rounds[arm], 50),
+            p95_ms=percentile_ms(rounds[arm], 95),
+            ratio=median_ratio(rounds[self._arms[0]], rounds[arm]),
             rows_per_s=len(batch.ids) * len(own) / float(own.sum()) * 1e9,
             agreement=agreed,
             size_bytes=cost.size_bytes,
         )
-
-
-def _interval(estimate: Estimate) -> Interval:
-    return Interval(estimate.value, estimate.low, estimate.high)
 
 
 def _stolen(before: tuple[float, ...], after: tuple[float, ...]) -> float:

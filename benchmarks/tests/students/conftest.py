@@ -4,10 +4,11 @@ import pytest
 
 from qrmiddleware_benchmarks.machine import Machine
 from qrmiddleware_benchmarks.students.arms import Plan, arms_on, can_run
+from qrmiddleware_benchmarks.students.bootstrap import Interval
 from qrmiddleware_benchmarks.students.costs import Precision
 from qrmiddleware_benchmarks.students.parity import Agreement
 from qrmiddleware_benchmarks.students.peaks import Peak, Rate
-from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Interval, Report
+from qrmiddleware_benchmarks.students.report import ArmFigures, Cell, Report
 from qrmiddleware_benchmarks.students.shapes import SHAPES
 
 

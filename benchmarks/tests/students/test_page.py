@@ -3,8 +3,9 @@ from itertools import pairwise
 
 import pytest
 
+from qrmiddleware_benchmarks.students.bootstrap import Interval
 from qrmiddleware_benchmarks.students.page import section, tables
-from qrmiddleware_benchmarks.students.report import Interval, write_report
+from qrmiddleware_benchmarks.students.report import write_report
 
 
 @pytest.fixture

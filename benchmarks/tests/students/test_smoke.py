@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from qrmiddleware_benchmarks.students.bootstrap import Interval
 from qrmiddleware_benchmarks.students.errors import StudentsError
-from qrmiddleware_benchmarks.students.report import Interval
 from qrmiddleware_benchmarks.students.run import Course
 from qrmiddleware_benchmarks.students.shapes import SHAPES
 from qrmiddleware_benchmarks.students.smoke import SMOKE, check
