@@ -21,7 +21,7 @@ def draw(report: Report, path: Path) -> None:
 
     cores = sorted({cell.cores for cell in report.cells})
     figure, axes = plt.subplots(
-        len(cores), figsize=(10, 3.4 * len(cores)), layout="constrained", squeeze=False
+        len(cores), figsize=(12, 3.6 * len(cores)), layout="constrained", squeeze=False
     )
     for panel, count in zip(axes[:, 0], cores, strict=True):
         cells = _shown([cell for cell in report.cells if cell.cores == count])
@@ -67,4 +67,4 @@ def _shown(cells: list[Cell]) -> list[Cell]:
 
 def _label(cell: Cell) -> str:
     what = {Task.CROSS_ENCODER: "cross", Task.BI_ENCODER: "bi", Task.GENERATOR: "generator"}
-    return f"{cell.student}\n{what[cell.task]}, {cell.rows} x {cell.tokens}"
+    return f"{cell.student}\n{what[cell.task]}\n{cell.rows} x {cell.tokens}"
