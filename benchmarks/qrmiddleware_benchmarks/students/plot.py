@@ -40,7 +40,7 @@ def draw(report: Report, path: Path) -> None:
                 )
                 labelled.add(arm.arm)
         panel.set_yscale("log")
-        panel.set_xticks(range(len(cells)), [_label(cell) for cell in cells], fontsize=8)
+        panel.set_xticks(range(len(cells)), [_label(cell) for cell in cells], fontsize=7)
         panel.set_ylabel("median ms a batch")
         panel.set_title(f"{count} {'core' if count == 1 else 'cores'}")
         panel.grid(visible=True, axis="y", which="both", alpha=0.25)
