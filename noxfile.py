@@ -1,4 +1,4 @@
-"""Every check, by name; plain ``nox`` runs them all."""
+"""Every check, by name; plain ``nox`` runs all but ``students``, which installs torch."""
 
 import os
 
@@ -36,7 +36,7 @@ def imports(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run what needs no engine, and measure coverage."""
-    everything_else = "not (elasticsearch or opensearch or redis or browser or gpu)"
+    everything_else = "not (elasticsearch or opensearch or redis or browser or gpu or students)"
     pytest = ("pytest", "--ignore=tests/docs", "-m", everything_else)
     uv(session, "coverage", "run", "-m", *pytest, *session.posargs)
     uv(session, "coverage", "report", "--fail-under=85")
@@ -59,6 +59,26 @@ def e2e(session: nox.Session) -> None:
 def bench_smoke(session: nox.Session) -> None:
     """Run every benchmark for a moment, and check what must always hold; never times."""
     uv(session, "qrm-bench", "smoke", *session.posargs)
+
+
+@nox.session(default=False)
+def students(session: nox.Session) -> None:
+    """Run tiny students on every runtime, and the tests that need those.
+
+    They live in an environment of their own, ``.venv-students``: torch takes some 5 GB.
+    """
+    environment = {
+        "UV_PROJECT_ENVIRONMENT": ".venv-students",
+        "COVERAGE_FILE": ".venv-students/.coverage",
+    }
+
+    def run(*command: str) -> None:
+        extra = ("--all-packages", "--extra", "students")
+        session.run("uv", "run", *extra, *command, external=True, env=environment)
+
+    run("qrm-bench", "students", "--smoke")
+    run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
+    run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
 
 
 if os.environ.get("CI"):

@@ -27,6 +27,7 @@ from qrmiddleware_benchmarks.sections import knee_table
 from qrmiddleware_benchmarks.smoke import smoke as run_smoke
 from qrmiddleware_benchmarks.soak import soak as run_soak
 from qrmiddleware_benchmarks.soak import write_soak
+from qrmiddleware_benchmarks.students.commands import students
 from qrmiddleware_benchmarks.turns import Course
 
 _HELP = """

@@ -1,0 +1,1 @@
+"""How fast the small models are that serving may ask: the same weights, several runtimes."""
