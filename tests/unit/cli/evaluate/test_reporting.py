@@ -51,7 +51,7 @@ def test_a_measure_that_was_not_measured_is_refused(qrm, saved):
     ran = qrm("eval", "report", saved, "--measure", "MAP")
 
     assert ran.code != 0
-    assert "'MAP' was not measured; choose RR, bpref" in ran.err
+    assert "'MAP' was not measured; choose nDCG@10, nDCG@10 condensed" in ran.err
 
 
 def test_a_file_that_is_none_is_refused(qrm, tmp_path):
