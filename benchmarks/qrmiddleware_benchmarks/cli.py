@@ -339,6 +339,9 @@ def _tell_differences(found: Differences, *, everything: bool) -> None:
     typer.echo(f"{len(found.found)} figures compared: {summary}")
 
 
+app.command()(students)
+
+
 def main() -> None:
     """Run the command; a problem that people can solve is told in one line."""
     try:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from qrmiddleware.evaluation.comparison import Evaluation
-from qrmiddleware.evaluation.report import read_json
+from qrmiddleware.evaluation.report.saved import read_json
 from qrmiddleware.evaluation.report.wording import interval_text, p_text, signed_text, value_text
 from qrmiddleware_benchmarks.engines import running
 from qrmiddleware_benchmarks.fronts import qrm
