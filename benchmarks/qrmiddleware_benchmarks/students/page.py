@@ -53,7 +53,7 @@ def section(path: Path, pictures: Path) -> list[str]:
 
     Args:
         path: Report that ``qrm-bench students`` left.
-        pictures: Folder for SVG files; the text names them relative to it.
+        pictures: Folder for SVG files, beside the page that the text goes into.
 
     Returns:
         Lines of Markdown, with headings of the second level and below.
@@ -72,7 +72,7 @@ def section(path: Path, pictures: Path) -> list[str]:
         "",
         *_verdict(report),
         "",
-        f"![Median latency of every student by runtime]({picture.name})",
+        f"![Median latency of every student by runtime]({pictures.name}/{picture.name})",
         "",
         *tables(report),
     ]

@@ -28,7 +28,7 @@ def test_the_section_says_what_ran_where_and_who_won(written, tmp_path):
     assert "torch 2.11" in text
     assert "has never run on one" in text
     assert "ctranslate2 int8 had the lowest median in 24 of 24" in text
-    assert "![Median latency of every student by runtime](students.svg)" in text
+    assert "![Median latency of every student by runtime](pictures/students.svg)" in text
     assert (tmp_path / "pictures" / "students.svg").read_text().count("<path") > 50
 
 
