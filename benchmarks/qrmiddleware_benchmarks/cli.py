@@ -177,7 +177,7 @@ def knee(
     """Raise the rate until an arm does not keep up, or not in time: how much it can take.
 
     A rate is too high if less than 98 % of it is answered, a search fails, or p99 is above the
-    bound, twice.
+    bound. One that fails is tried twice more, and holds if it does both times.
 
     Examples:
         qrm-bench knee passthrough --arm identity --arm rules

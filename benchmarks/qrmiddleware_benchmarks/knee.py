@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +23,8 @@ _SHARES: Final = (0.1, 0.25, 0.4, 0.55, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
 _PRECISE: Final = 1.05
 """The search ends when the lowest rate that fails is no more than this times the knee."""
 _LOWEST_HZ: Final = 1.0
-_TRIES: Final = 2
-"""A rate is too high only if it fails so often: one stall of the machine is no knee."""
+_AGAIN: Final = 2
+"""A rate that fails is tried so often again, and holds if it does each time."""
 _PROBE_S: Final = 1.0
 
 
@@ -60,31 +61,48 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """All tries at one rate."""
+
+    rate_hz: float
+    tries: tuple[Point, ...]
+
+    def holds(self, p99_ms: float) -> bool:
+        """Whether more tries held than failed: one stall of the machine is no knee."""
+        held = sum(each.holds(p99_ms) for each in self.tries)
+        return held > len(self.tries) - held
+
+    @property
+    def typical(self) -> Point:
+        """The try in the middle, by its p99."""
+        ordered = sorted(self.tries, key=lambda each: each.percentile_ms(99))
+        return ordered[len(ordered) // 2]
+
+
+@dataclass(frozen=True, slots=True)
 class ArmCurve:
-    """One arm's steps, in the order in which they were made."""
+    """One arm's points, in the order in which they were measured."""
 
     name: str
     points: tuple[Point, ...]
 
-    def knee(self, p99_ms: float) -> Point | None:
-        """Return the highest rate that held below the lowest that never did."""
-        limit_hz = self._failing_hz(p99_ms)
-        held = [each for each in self.points if each.holds(p99_ms) and each.rate_hz < limit_hz]
-        return max(held, key=lambda each: each.rate_hz, default=None)
+    def steps(self) -> list[Step]:
+        """Gather the tries at each rate, the rates ascending."""
+        rates_hz = sorted({each.rate_hz for each in self.points})
+        return [
+            Step(rate_hz, tuple(each for each in self.points if each.rate_hz == rate_hz))
+            for rate_hz in rates_hz
+        ]
+
+    def knee(self, p99_ms: float) -> Step | None:
+        """Return the highest rate that held below the lowest that did not."""
+        held = list(takewhile(lambda step: step.holds(p99_ms), self.steps()))
+        return held[-1] if held else None
 
     def generator_limited(self, p99_ms: float) -> bool:
         """Whether the load generator, not the system, may be what gave in."""
-        limit_hz = self._failing_hz(p99_ms)
-        return any(
-            each.generator_share > GENERATOR_BUSY
-            for each in self.points
-            if each.rate_hz >= limit_hz
-        )
-
-    def _failing_hz(self, p99_ms: float) -> float:
-        held = {each.rate_hz for each in self.points if each.holds(p99_ms)}
-        failed = {each.rate_hz for each in self.points} - held
-        return min(failed, default=float("inf"))
+        failing = dropwhile(lambda step: step.holds(p99_ms), self.steps())
+        return any(each.generator_share > GENERATOR_BUSY for step in failing for each in step.tries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +201,10 @@ class _Climb:
             yield max(_LOWEST_HZ, share * guess_hz)
 
     def _holds(self, rate_hz: float) -> bool:
-        return any(self._try(rate_hz, number).holds(self.p99_ms) for number in range(_TRIES))
+        if self._try(rate_hz, 0).holds(self.p99_ms):
+            return True
+        again = range(1, _AGAIN + 1)
+        return all(self._try(rate_hz, number).holds(self.p99_ms) for number in again)
 
     def _try(self, rate_hz: float, number: int) -> Point:
         plan = self.course.plan(self.arm, rate_hz, number)

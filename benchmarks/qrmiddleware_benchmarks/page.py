@@ -50,7 +50,8 @@ addition carries over to slower engines, the ratio does not: 1 ms above 0.2 ms i
 
 **Degraded** is the share of searches that were answered without some plugin's opinion
 ([`X-QRM-Degraded`](headers.md#response-headers)). **CPU ms a search** is the processor time of the
-arm's own processes; one core answers at most 1,000 divided by it a second.
+arm's own processes. It falls as the rate grows, because more is done each time the process wakes
+up, so it does not say what a core can take: the knee does.
 
 **What they do not say.** Load generator, proxy and upstream share one machine here, and take its
 cores from each other; on machines of their own there is less waiting and a network in between. The

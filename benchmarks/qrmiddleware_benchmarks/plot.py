@@ -1,6 +1,6 @@
 """Pictures of latencies; need the extra ``plot``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from qrmiddleware_benchmarks.histogram import Counts, bins_us, decode
-from qrmiddleware_benchmarks.knee import ArmCurve, Knee
+from qrmiddleware_benchmarks.knee import ArmCurve, Knee, Step
 from qrmiddleware_benchmarks.results import Measurement
 
 if TYPE_CHECKING:
@@ -67,33 +67,30 @@ def plot_knee(knee: Knee, path: Path) -> None:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(_one_two_five())
         axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_xlabel("searches offered a second")
         _milliseconds(axes)
         axes.set_title(f"{knee.upstream}: p99 (solid) and p50 (dashed) by rate")
 
 
 def _draw_curve(axes: "Axes", arm: ArmCurve, bound_ms: float, number: int) -> None:
-    points = sorted(arm.points, key=lambda each: each.rate_hz)
-    rates_hz = [each.rate_hz for each in points]
-    style = _line(number)
-    found = arm.knee(bound_ms)
+    steps = arm.steps()
+    rates_hz = [each.rate_hz for each in steps]
+    p99_ms = [each.typical.percentile_ms(99) for each in steps]
+    p50_ms = [each.typical.percentile_ms(50) for each in steps]
+    style, found = _line(number), arm.knee(bound_ms)
     reached = f"{found.rate_hz:,.0f}/s" if found else "none"
-    label = f"{arm.name}: knee {reached}"
-    axes.plot(rates_hz, [each.percentile_ms(99) for each in points], label=label, **style)
-    p50_ms = [each.percentile_ms(50) for each in points]
+    axes.plot(rates_hz, p99_ms, label=f"{arm.name}: knee {reached}", **style)
     axes.plot(rates_hz, p50_ms, **{**style, "linestyle": "--", "linewidth": 1, "alpha": 0.6})
-    failed = [each for each in points if not each.holds(bound_ms)]
-    axes.plot(
-        [each.rate_hz for each in failed],
-        [each.percentile_ms(99) for each in failed],
-        **{**style, "linestyle": "", "marker": "x"},
-    )
-    if found:
-        axes.plot(
-            [found.rate_hz],
-            [found.percentile_ms(99)],
-            **{**style, "linestyle": "", "marker": "o", "markersize": 7},
-        )
+    failed = [each for each in steps if not each.holds(bound_ms)]
+    _mark(axes, failed, {**style, "marker": "x"})
+    _mark(axes, [found] if found else [], {**style, "marker": "o", "markersize": 7})
+
+
+def _mark(axes: "Axes", steps: Sequence[Step], style: dict[str, Any]) -> None:
+    rates_hz = [each.rate_hz for each in steps]
+    p99_ms = [each.typical.percentile_ms(99) for each in steps]
+    axes.plot(rates_hz, p99_ms, **{**style, "linestyle": ""})
 
 
 def _curve(counts: Counts) -> tuple[list[float], list[float]]:
@@ -121,6 +118,7 @@ def _milliseconds(axes: "Axes") -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(_one_two_five())
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.set_ylabel("ms from due to answered")
 
 

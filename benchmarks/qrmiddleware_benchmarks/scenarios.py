@@ -28,8 +28,8 @@ PASSTHROUGH: Final = Scenario(
     question="What does the proxy cost, compared with no proxy and with nginx?",
     meaning="""\
 The upstream answers every search at once with the same reply, so the figures are the proxy's own
-cost and hold no search at all. *pipeline off* reads nothing and passes bytes on; *identity* reads
-every search and reply but has no plugin to ask; *rules* and *rewrite_table* have something to say
+cost and hold no search at all. *pipeline off* passes bytes on; *identity* reads every search, has
+no plugin to ask, and passes it on as it came; *rules* and *rewrite_table* have something to say
 about every search. What matters in front of a real engine is *above direct*, in milliseconds: the
 ratio is large because an upstream that does nothing takes next to no time.""",
     arms={

@@ -136,9 +136,11 @@ def _knee_lines(found: Knee, name: str, pictures: Path) -> Iterator[str]:
     yield (
         f"`qrm-bench knee {found.scenario}` on {found.date}, before {found.upstream}: the offered "
         f"rate is raised in steps of {found.step_s:g} s until less than 98 % of it is answered, a "
-        f"search fails, or p99 is above {found.p99_ms:g} ms, twice at the same rate; the *knee* is "
-        f"the highest rate that held. Load generator, arm and upstream share the machine, so a "
-        f"machine that does nothing else answers more. {machine_line(found.machine)}"
+        f"search fails, or p99 is above {found.p99_ms:g} ms. A rate that fails is tried twice "
+        "more, and holds if it does both times; the *knee* is the highest rate below the first "
+        "that did not hold, and its latencies are those of the try in the middle. Load generator, "
+        "arm and upstream share the machine; an arm that has one for itself answers more. "
+        f"{machine_line(found.machine)}"
     )
     yield ""
     yield from knee_table(found)
@@ -153,14 +155,14 @@ def knee_table(found: Knee) -> Iterator[str]:
     """Write each arm's knee."""
     rows: list[Sequence[str]] = []
     for arm in found.arms:
-        point = arm.knee(found.p99_ms)
+        knee = arm.knee(found.p99_ms)
         note = "the load generator gave in first" if arm.generator_limited(found.p99_ms) else ""
-        if point is None:
+        if knee is None:
             rows.append((arm.name, "none", "-", "-", note))
             continue
         at_least = "≥ " if note else ""
-        latencies = (f"{point.percentile_ms(each):.2f}" for each in (50, 99))
-        rows.append((arm.name, f"{at_least}{point.rate_hz:,.0f}", *latencies, note))
+        latencies = (f"{knee.typical.percentile_ms(each):.2f}" for each in (50, 99))
+        rows.append((arm.name, f"{at_least}{knee.rate_hz:,.0f}", *latencies, note))
     head = ("arm", "knee, searches/s", "p50 there, ms", "p99 there, ms", "note")
     yield from tables.table(head, rows)
 

@@ -44,13 +44,16 @@ def test_a_rate_holds_if_all_is_answered_in_time(bad, why):
     assert not bad.holds(50), why
 
 
-def test_the_knee_is_the_highest_rate_that_held_below_the_lowest_that_never_did():
-    curve = ArmCurve("rules", (point(100), point(200, 80), point(200), point(300, 90), point(400)))
+def test_the_knee_is_the_highest_rate_below_the_first_that_did_not_hold():
+    once_stalled = (point(200, 80), point(200, 3), point(200, 2))
+    lucky = (point(300, 90), point(300), point(300, 80))
+    curve = ArmCurve("rules", (point(100), *lucky, *once_stalled, point(400)))
 
     knee = curve.knee(50)
 
     assert knee is not None
-    assert knee.rate_hz == 200
+    assert (knee.rate_hz, len(knee.tries)) == (200, 3)
+    assert knee.typical.percentile_ms(99) == pytest.approx(3, rel=0.01)
     assert ArmCurve("never", (point(100, 90),)).knee(50) is None
 
 

@@ -7,8 +7,9 @@ from qrmiddleware_benchmarks.processes import Part, ProcessError, listening, usa
 
 
 def serving(port):
-    program = f"import socket,time; socket.create_server(('127.0.0.1',{port})); time.sleep(60)"
-    return (sys.executable, "-c", program.replace("socket.create", "s=socket.create"))
+    work = "sum(range(3_000_000))"  # takes processor time that can be seen
+    serve = f"server = socket.create_server(('127.0.0.1', {port}))"
+    return (sys.executable, "-c", f"import socket, time; {work}; {serve}; time.sleep(60)")
 
 
 def test_a_process_lives_as_long_as_the_block(free_port):
