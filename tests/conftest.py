@@ -1,5 +1,7 @@
 """What all tests share: Hypothesis profiles, and the corpus of real-life search bodies."""
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,3 +70,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if case.text and engine in case.runs_on
         ]
         metafunc.parametrize(("shop", "runnable_case"), pairs, indirect=["shop"], scope="module")
+
+
+@pytest.fixture(autouse=True)
+def _others_log_as_before() -> Iterator[None]:
+    """Take back where other libraries log to: a test's proxy sends them to its own output."""
+    theirs = [logging.getLogger(name) for name in ("asyncio", "uvicorn.error")]
+    before = [(one, list(one.handlers), one.propagate) for one in theirs]
+    yield
+    for one, handlers, propagate in before:
+        one.handlers, one.propagate = handlers, propagate
