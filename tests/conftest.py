@@ -75,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def _others_log_as_before() -> Iterator[None]:
     """Take back where other libraries log to: a test's proxy sends them to its own output."""
-    theirs = [logging.getLogger(name) for name in ("asyncio", "uvicorn.error")]
+    theirs = [logging.getLogger(name) for name in ("uvicorn", "asyncio", "aiohttp")]
     before = [(one, list(one.handlers), one.propagate) for one in theirs]
     yield
     for one, handlers, propagate in before:
