@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware.config.load import load_settings
 from qrmiddleware.config.settings import Settings
@@ -32,6 +33,17 @@ UpstreamOption: TypeAlias = Annotated[
 def fail(message: str) -> None:
     """Print what is wrong."""
     err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+
+
+def counting() -> Progress:
+    """Return a progress bar for work whose length is known; it goes when the work is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=err, transient=True, refresh_per_second=4)
 
 
 def settings_for(config: Path | None, **flags: Any) -> Settings:  # noqa: ANN401 any setting's type

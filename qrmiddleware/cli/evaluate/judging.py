@@ -10,11 +10,10 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from qrmiddleware.cli.console import err, out
+from qrmiddleware.cli.console import counting, err, out
 from qrmiddleware.cli.evaluate.pooling import FieldsOption, SeedOption, documents, split_names
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
@@ -171,13 +170,7 @@ def _shown(pairs: Sequence[PooledPair]) -> tuple[str, ...]:
 def _judge(
     pairs: Sequence[PooledPair], asked: EndpointOptions, options: JudgeOptions, kept: Path
 ) -> JudgedPairs:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, refresh_per_second=4) as progress:
+    with counting() as progress:
         task = progress.add_task("judging", total=len(pairs))
 
         async def run() -> JudgedPairs:

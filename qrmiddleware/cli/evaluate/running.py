@@ -9,9 +9,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qrmiddleware.cli.console import err, fail, out
+from qrmiddleware.cli.console import counting, err, fail, out
 from qrmiddleware.cli.evaluate.indexing import ChoiceOption, FormatOption, chosen_options
 from qrmiddleware.cli.evaluate.reporting import (
     HtmlOption,
@@ -242,13 +241,7 @@ def load(data: Path, format_name: str, option: Sequence[str] | None, folds: str)
 def _ask(
     arms: Sequence[Arm], judged: JudgedQueries, wanted: Wanted, options: AskOptions
 ) -> tuple[Asked, ...]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, refresh_per_second=4) as progress:
+    with counting() as progress:
         task = progress.add_task("searching", total=len(arms) * len(judged.queries))
         return asyncio.run(
             ask_arms(arms, judged, wanted, options, lambda _: progress.advance(task))
