@@ -136,7 +136,7 @@ async def _warm_up(sessions: Sequence["_Session"], queries: Sequence[JudgedQuery
 
 @dataclass(slots=True)
 class _Session:
-    """One arm while it is asked."""
+    """One arm while it is asked; ``cache`` keeps its answers, where they may be kept."""
 
     arm: Arm
     wanted: Wanted
@@ -144,7 +144,7 @@ class _Session:
     client: ArmClient = field(init=False)
     engine: str = ""
     state: str = ""
-    keeps: bool = False
+    cache: RankingCache | None = None
     lacks_any: bool = True
     rankings: dict[str, Ranking] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -154,21 +154,22 @@ class _Session:
 
     async def begin(self, queries: Sequence[JudgedQuery]) -> None:
         """Find out whether the arm answers, and which answers are known already."""
-        if self.options.cache is not None:
+        self.cache = self.options.cache
+        if self.cache is not None:
             self.state = await self.client.state()
-            self.keeps = bool(self.state)
-            if not self.keeps:
+            if not self.state:
+                self.cache = None
                 self.notes.append("the state of its index cannot be seen: no answer is kept")
-        if queries and not (self.keeps and self.arm.version):
+        if queries and not (self.cache and self.arm.version):
             served_by = await self._probe(queries[0])
-            if self.keeps and served_by:
-                self.keeps = False
+            if self.cache is not None and served_by:
+                self.cache = None
                 self.notes.append(
                     f"pipeline {served_by} serves it, whose rules and models cannot be seen from "
                     "outside: no answer is kept; give the arm a version to keep them"
                 )
-        if self.keeps:
-            self._recall(queries)
+        if self.cache is not None:
+            self._recall(self.cache, queries)
         self.lacks_any = len(self.rankings) < len(queries)
         self.engine = await self.client.engine()
 
@@ -182,10 +183,9 @@ class _Session:
                 raise ConfigError(message) from error
             return ""
 
-    def _recall(self, queries: Sequence[JudgedQuery]) -> None:
-        assert self.options.cache is not None  # noqa: S101 keeps says so
+    def _recall(self, cache: RankingCache, queries: Sequence[JudgedQuery]) -> None:
         for query in queries:
-            ranking = self.options.cache.load(self._key(query))
+            ranking = cache.load(self._key(query))
             if ranking is not None:
                 self.rankings[query.query_id] = ranking
 
@@ -217,8 +217,8 @@ class _Session:
         if known is not None:
             return known
         ranking = self.rankings[query.query_id] = await self.try_out(query)
-        if self.keeps and self.options.cache is not None:
-            self.options.cache.keep(self._key(query), ranking)
+        if self.cache is not None:
+            self.cache.keep(self._key(query), ranking)
         return ranking
 
     def end(self, queries: Sequence[JudgedQuery]) -> Asked:

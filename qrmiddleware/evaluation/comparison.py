@@ -1,8 +1,10 @@
 """Compares arms query by query, and says how far a difference can be trusted."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from math import isnan, nan
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
@@ -154,7 +156,12 @@ def wordings(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def with_rewrite_values(
-    evaluation: Evaluation, judge: Judge, found: Mapping[str, Ranking], *, depth: int
+    evaluation: Evaluation,
+    judge: Judge,
+    found: Mapping[str, Ranking],
+    *,
+    depth: int,
+    elsewhere: Mapping[str, AbstractSet[str]] = MappingProxyType({}),
 ) -> Evaluation:
     """Value all rewrites against what the first arm finds for the queries as typed.
 
@@ -163,13 +170,22 @@ def with_rewrite_values(
         judge: Says what is relevant.
         found: What the first arm finds for each wording.
         depth: How many hits count.
+        elsewhere: What users of a query got without searching, by query_id.
     """
     before = evaluation.arms[0].run.rankings
     judged = evaluation.judged
     arms = (
         replace(
             arm,
-            attribution=value_yields(judge, judged, arm.attribution, before, found, depth=depth),
+            attribution=value_yields(
+                judge,
+                judged,
+                arm.attribution,
+                before,
+                found,
+                depth=depth,
+                elsewhere=elsewhere,
+            ),
         )
         for arm in evaluation.arms
     )

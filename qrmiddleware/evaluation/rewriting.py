@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 from qrmiddleware.evaluation.collection import JudgedQueries, JudgedQuery
@@ -203,6 +204,7 @@ def value_yields(
     found: Mapping[str, Ranking],
     *,
     depth: int,
+    elsewhere: Mapping[str, AbstractSet[str]] = MappingProxyType({}),
 ) -> tuple[RewriteYield, ...]:
     """Value rewrites by what they find alone.
 
@@ -215,6 +217,7 @@ def value_yields(
         before: What the queries find as typed, by query_id.
         found: What the rewrites find alone, by wording.
         depth: How many hits of each count: the sizes of the paper's sets.
+        elsewhere: What users of a query got without searching, by query_id.
     """
     queries = {query.query_id: query for query in judged.queries}
     return tuple(
@@ -225,6 +228,7 @@ def value_yields(
                 queries[each.query_id],
                 _top(before[each.query_id], depth),
                 _top(found[each.rewrite], depth),
+                elsewhere=elsewhere.get(each.query_id, frozenset()),
             ),
         )
         if _known(before.get(each.query_id)) and _known(found.get(each.rewrite))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -47,6 +48,7 @@ from qrmiddleware.evaluation.comparison import (
     with_rewrite_values,
     wordings,
 )
+from qrmiddleware.evaluation.formats.reached import read_reached
 from qrmiddleware.evaluation.formats.trec_runs import read_run, write_run
 from qrmiddleware.evaluation.rankings import ArmRun
 from qrmiddleware.evaluation.rewriting import JudgmentsJudge
@@ -107,6 +109,13 @@ def run(
     rewrite_depth: Annotated[
         int, typer.Option(min=1, help="How many hits of a rewrite are valued.")
     ] = 100,
+    reached: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --value-rewrites, for their hit rate: what users got without searching, "
+            "such as purchases: a table with query_id and doc_id, tabs between."
+        ),
+    ] = None,
     api_key_env: Annotated[
         str, typer.Option(help="Environment variable with an API key for all arms.")
     ] = "",
@@ -151,6 +160,10 @@ def run(
         --value-rewrites
     """
     check_depth(depth)
+    if reached is not None and not value_rewrites:
+        message = "--reached tells a rewrite's hit rate: give --value-rewrites as well"
+        raise ConfigError(message)
+    elsewhere = {} if reached is None else read_reached(reached)
     judged = load(data, format_name, option, folds)
     settings = [*map(parse_arm, arm or ()), *(read_arms(arms) if arms else ())]
     named = tuple(part.strip() for part in fields.split(",") if part.strip())
@@ -168,7 +181,7 @@ def run(
         title or data.stem, judged, runs, _environment(asked, wanted, concurrency)
     )
     if value_rewrites:
-        evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth)
+        evaluation = _valued(evaluation, made[0], wanted, how, rewrite_depth, elsewhere)
     show(evaluation, json=json, html=html, markdown=markdown, measure=measure)
     print_rewrites(evaluation, out)
     if wanted.provenance and not any(tells_provenance(each.run) for each in asked):
@@ -249,7 +262,12 @@ def _ask(
 
 
 def _valued(
-    evaluation: Evaluation, first: Arm, wanted: Wanted, options: AskOptions, depth: int
+    evaluation: Evaluation,
+    first: Arm,
+    wanted: Wanted,
+    options: AskOptions,
+    depth: int,
+    elsewhere: Mapping[str, AbstractSet[str]],
 ) -> Evaluation:
     """Search the first arm for each rewrite alone, and value what it finds."""
     texts = tuple(JudgedQuery(text, text) for text in wordings(evaluation))
@@ -261,7 +279,9 @@ def _valued(
     for ranking in asked.failures[:_SHOWN_FAILURES]:
         fail(f"{first.name}, rewrite {ranking.query_id!r}: {ranking.problem}; it is not valued")
     judge = JudgmentsJudge(evaluation.judged)
-    return with_rewrite_values(evaluation, judge, asked.run.rankings, depth=depth)
+    return with_rewrite_values(
+        evaluation, judge, asked.run.rankings, depth=depth, elsewhere=elsewhere
+    )
 
 
 def _environment(asked: Sequence[Asked], wanted: Wanted, concurrency: int) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from qrmiddleware.evaluation.report.wording import (
     MEANINGS,
     POOL_ADVICE,
     POOL_COMMAND,
+    brought,
     difference_of,
     interval_text,
     judged_warning,
@@ -50,6 +51,7 @@ def markdown_page(evaluation: Evaluation, *, measure: str = "", count: int = 10)
         ),
         _notes(evaluation),
         *(part for arm in evaluation.arms[1:] for part in _queries(evaluation, arm, main, count)),
+        *(part for arm in evaluation.arms for part in _brought(arm)),
         *_troubles(evaluation),
         "## Conditions",
         _conditions(evaluation),
@@ -159,6 +161,13 @@ def _deltas(evaluation: Evaluation, arm: ArmScores, main: str, deltas: Iterable[
 def _rewrites(arm: ArmScores, query_id: str) -> str:
     ranking = arm.run.rankings.get(query_id)
     return ", ".join(ranking.rewrites) if ranking else ""
+
+
+def _brought(arm: ArmScores) -> Iterator[str]:
+    told = brought(arm)
+    if told:
+        yield f"## Rewrites of “{plain(arm.name)}”"
+        yield _table(list(told), [list(told.values())], left=0)
 
 
 def _troubles(evaluation: Evaluation) -> Iterator[str]:

@@ -17,6 +17,7 @@ from qrmiddleware.evaluation.rewriting import RewriteYield
 SHOWN_HITS = 10
 MOST_LISTED = 50
 _MOST_REWRITES = 40
+_VALUES = ("relevance share", "increment", "hit rate")
 
 
 def extremes_section(evaluation: Evaluation, arm: ArmScores, main: str, count: int) -> Html:
@@ -224,13 +225,14 @@ def attribution_section(evaluation: Evaluation, arm: ArmScores) -> Html | None:
         return None
     texts = {query.query_id: query.text for query in evaluation.judged.queries}
     ordered = sorted(arm.attribution, key=lambda y: (-y.relevant, y.irrelevant, -y.unjudged))
-    words = ("found", "only it found", "relevant", "irrelevant", "unjudged")
+    valued = any(each.value for each in ordered)
+    words = ("found", "only it found", "relevant", "irrelevant", "unjudged", *(_VALUES * valued))
     head = tag(
         "tr",
         *(tag("th", word) for word in ("query", "rewrite")),
         *(tag("th", word, class_="num") for word in words),
     )
-    rows = [_rewrite_row(each, texts) for each in ordered[:_MOST_REWRITES]]
+    rows = [_rewrite_row(each, texts, valued=valued) for each in ordered[:_MOST_REWRITES]]
     table = tag("table", tag("thead", head), tag("tbody", *rows))
     relevant = sum(each.relevant for each in ordered)
     alone = sum(len(each.alone) for each in ordered)
@@ -238,6 +240,11 @@ def attribution_section(evaluation: Evaluation, arm: ArmScores) -> Html | None:
         f"{len(ordered)} rewrites; {alone} hits were found by one of them alone, of these "
         f"{relevant} are judged relevant."
     )
+    if valued:
+        told += (
+            " Relevance share and increment are of what a rewrite finds when it is searched for "
+            "alone; unjudged hits count as not relevant there."
+        )
     if len(ordered) > _MOST_REWRITES:
         told += f" The first {_MOST_REWRITES} are shown."
     return join(
@@ -247,11 +254,17 @@ def attribution_section(evaluation: Evaluation, arm: ArmScores) -> Html | None:
     )
 
 
-def _rewrite_row(each: RewriteYield, texts: Mapping[str, str]) -> Html:
+def _rewrite_row(each: RewriteYield, texts: Mapping[str, str], *, valued: bool) -> Html:
     counts = (each.found, len(each.alone), each.relevant, each.irrelevant, each.unjudged)
+    value = each.value
+    values = (value.relevance, value.increment, value.hit_rate) if value else (None,) * len(_VALUES)
     return tag(
         "tr",
         tag("td", tag("bdi", texts.get(each.query_id, each.query_id))),
         tag("td", tag("bdi", each.rewrite)),
         *(tag("td", count, class_="num") for count in counts),
+        *(
+            tag("td", "" if number is None else value_text(number), class_="num")
+            for number in (values if valued else ())
+        ),
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from qrmiddleware.evaluation.comparison import ArmScores, Difference, Evaluation
 from qrmiddleware.evaluation.measures import CONDENSED, JUDGED, LOWER_IS_BETTER, NDCG
+from qrmiddleware.evaluation.rewriting import mean_value
 
 NONE: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -115,6 +116,27 @@ def p_text(p_value: float) -> str:
     if isnan(p_value):
         return NONE
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004 third digit
+
+
+def brought(arm: ArmScores) -> dict[str, str]:
+    """Sum up what an arm's rewrites brought, by name; empty if it does not say that it rewrote."""
+    yields = arm.attribution
+    if not yields:
+        return {}
+    value = mean_value([each.value for each in yields if each.value is not None])
+    rate = None if value is None else value.hit_rate
+    return {
+        "rewrites": str(len(yields)),
+        "queries": str(len({each.query_id for each in yields})),
+        "hits only they found": str(sum(len(each.alone) for each in yields)),
+        "relevant": str(sum(each.relevant for each in yields)),
+        "irrelevant": str(sum(each.irrelevant for each in yields)),
+        "unjudged": str(sum(each.unjudged for each in yields)),
+        "relevance share": "" if value is None else value_text(value.relevance),
+        "increment": "" if value is None else value_text(value.increment),
+        "increment, union": "" if value is None else value_text(value.increment_union),
+        "hit rate": "" if rate is None else value_text(rate),
+    }
 
 
 def latency_text(latency_ms: Mapping[str, float]) -> str:

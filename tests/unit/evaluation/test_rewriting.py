@@ -148,7 +148,9 @@ def test_rewrites_are_valued_by_what_they_find_alone():
         {"q": ranked("q", "1237")},
         found,
         depth=3,
+        elsewhere={"q": {"4", "7", "9"}},
     )
 
-    assert valued[0].value == RewriteValue(pytest.approx(2 / 3), 0.5, 1.5, None)
+    # 4 and 7 are relevant; the rewrite finds 4 within the first three, and nothing finds 7
+    assert valued[0].value == RewriteValue(pytest.approx(2 / 3), 0.5, 1.5, 0.5)
     assert [each.value for each in valued[1:]] == [None, None, None]

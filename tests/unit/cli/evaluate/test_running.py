@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from qrmiddleware.evaluation.report.saved import read_json
+
 
 @pytest.fixture
 def data(tmp_path):
@@ -219,6 +221,27 @@ def test_rewrites_are_attributed_and_valued_alone(run, search_server):
     assert "Rewrites" in ran.out
     asked = [body["query"]["multi_match"]["query"] for body in search_server.engine.asked]
     assert asked[-1] == "trainers"
+
+
+def test_what_users_reached_elsewhere_tells_the_hit_rate(run, search_server, tmp_path):
+    search_server.changed = rewriting
+    bought = tmp_path / "bought.tsv"
+    bought.write_text("query_id\tdoc_id\nq0\td1\nq0\td5\nq2\td4\nq2\td9\n")
+    saved = tmp_path / "e.json"
+    options = ("--value-rewrites", "--no-cache", "--reached", str(bought), "--json", str(saved))
+
+    ran = run("--arm", f"plain={search_server.url}", *options)
+
+    assert ran.code == 0
+    rates = {each.query_id: each.value.hit_rate for each in read_json(saved).arms[0].attribution}
+    assert rates == {"q0": 1.0, "q1": None, "q2": 1.0}
+
+
+def test_what_users_reached_says_nothing_without_rewrites(run, search_server, tmp_path):
+    ran = run("--arm", f"plain={search_server.url}", "--reached", str(tmp_path / "x.tsv"))
+
+    assert ran.code == 2
+    assert "give --value-rewrites as well" in " ".join(ran.err.split())
 
 
 def test_a_rewrite_that_cannot_be_asked_is_not_valued(run, search_server):

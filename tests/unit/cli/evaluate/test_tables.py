@@ -21,4 +21,4 @@ def test_an_arm_that_rewrites_has_a_line(rewrites):
 
     lines = [line for line in console.file.getvalue().splitlines() if "rules" in line]
     found = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
-    assert found == ([["rules", "1", "1", "2", "1", "0", "1", "", "", ""]] if rewrites else [])
+    assert found == ([["rules", "1", "1", "2", "1", "0", "1", "", "", "", ""]] if rewrites else [])

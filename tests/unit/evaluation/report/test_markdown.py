@@ -20,6 +20,8 @@ def test_holds_verdict_warning_figures_queries_and_conditions(evaluation, tmp_pa
     assert "| p50, ms | 6.0 | 12.0 |" in page
     assert "| sneakers | trainers | 0.000 | 1.000 | +1.000 |" in page
     assert "| with rules | 1 | 1 | 0 |" in page
+    assert "## Rewrites of “with rules”\n\n| rewrites | queries |" in page
+    assert "| 1 | 1 | 1 | 1 | 0 | 0 |  |  |  |  |" in page
     assert "- **engine**: http://es:9200" in page
     assert "secret" not in page
 

@@ -11,7 +11,7 @@ from qrmiddleware.evaluation.report.queries import (
     extremes_section,
     troubles_section,
 )
-from qrmiddleware.evaluation.rewriting import RewriteYield
+from qrmiddleware.evaluation.rewriting import RewriteValue, RewriteYield
 
 MAIN = "nDCG@10 condensed"
 
@@ -91,6 +91,19 @@ def test_rewrites_stand_with_what_only_they_found(evaluation):
     assert "1 rewrites; 1 hits were found by one of them alone, of these 1 are" in section
     assert "sneakers trainers 1 1 1 0 0" in section
     assert attribution_section(evaluation, evaluation.arms[0]) is None
+
+
+def test_rewrites_that_were_valued_stand_with_their_value(evaluation):
+    (told,) = evaluation.arms[1].attribution
+    value = RewriteValue(0.25, 1.5, 2.5, hit_rate=0.125)
+    yields = (replace(told, value=value), replace(told, rewrite="never asked", unjudged=9))
+    arm = replace(evaluation.arms[1], attribution=yields)
+
+    section = shown(attribution_section(evaluation, arm))
+
+    assert "unjudged relevance share increment hit rate" in section
+    assert "sneakers trainers 1 1 1 0 0 0.250 1.500 0.125" in section
+    assert "never asked 1 1 1 0 9" in section
 
 
 def test_the_rewrites_that_brought_most_come_first_and_the_rest_is_counted(evaluation):
