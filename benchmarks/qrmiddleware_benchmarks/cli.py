@@ -289,7 +289,8 @@ def smoke(port: options.Port = 9330) -> None:
 def _run(scenario: Scenario, course: Course, setup: Setup, results: Path) -> None:
     _tell(f"{scenario.question} About {duration_s(scenario, course) / 60:.1f} minutes.")
     result = measure(scenario, course, setup)
-    path = results / f"{scenario.name}.json"
+    at = "" if course.rate_hz is None else f"-at-{course.rate_hz:g}"
+    path = results / f"{scenario.name}{at}.json"
     write_result(result, path)
     _show(result)
     _tell(f"\nkept in {path}; qrm-bench report writes the page")

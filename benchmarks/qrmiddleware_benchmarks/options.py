@@ -49,7 +49,11 @@ WarmupS = Annotated[
 ]
 RateHz = Annotated[
     float | None,
-    typer.Option("--rate-hz", help="Searches a second; the scenario's own without.", min=0.1),
+    typer.Option(
+        "--rate-hz",
+        help="Searches a second, and a result file of their own; the scenario's rate without.",
+        min=0.1,
+    ),
 ]
 ArrivalsOption = Annotated[
     str,

@@ -34,8 +34,8 @@ class Section:
 
 
 def scenario(path: Path, pictures: Path) -> Sequence[str]:
-    """Write the section of one scenario."""
-    return list(_scenario_lines(read_result(path), pictures))
+    """Write the section of one scenario at one rate."""
+    return list(_scenario_lines(read_result(path), path.stem, pictures))
 
 
 def knee(path: Path, pictures: Path) -> Sequence[str]:
@@ -63,7 +63,11 @@ def students(path: Path, pictures: Path) -> Sequence[str]:
 
 
 SECTIONS: Final = (
-    *(Section(f"{name}.json", scenario) for name in (*SCENARIOS, URLS.name)),
+    *(
+        Section(f"{name}{at}.json", scenario)
+        for name in (*SCENARIOS, URLS.name)
+        for at in ("", "-at-*")
+    ),
     Section("knee-*.json", knee),
     Section("soak.json", soak),
     Section("students.json", students),
@@ -85,11 +89,14 @@ def machine_line(machine: Machine) -> str:
     )
 
 
-def _scenario_lines(result: Result, pictures: Path) -> Iterator[str]:
+def _scenario_lines(result: Result, name: str, pictures: Path) -> Iterator[str]:
     course = result.course
-    yield f"## {result.question}"
-    yield ""
-    yield {**SCENARIOS, URLS.name: URLS}[result.scenario].meaning
+    if course.rate_hz is None:
+        yield f"## {result.question}"
+        yield ""
+        yield {**SCENARIOS, URLS.name: URLS}[result.scenario].meaning
+    else:
+        yield f"## The same at {course.rate_hz:g} searches/s ({result.scenario})"
     yield ""
     frequencies = "in turn" if course.zipf is None else f"by Zipf's law (exponent {course.zipf:g})"
     command = URLS.name if result.scenario == URLS.name else f"run {result.scenario}"
@@ -103,7 +110,7 @@ def _scenario_lines(result: Result, pictures: Path) -> Iterator[str]:
         yield ""
         yield f"### {measurement.upstream}, {measurement.rate_hz:.0f} searches/s"
         yield ""
-        drawn = pictures / f"{result.scenario}-{number}.svg"
+        drawn = pictures / f"{name}-{number}.svg"
         plot_latencies(measurement, drawn)
         yield from _measurement_lines(result, measurement)
         yield picture(drawn, f"Latency by percentile: {result.scenario}, {measurement.upstream}")

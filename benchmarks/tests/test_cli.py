@@ -119,7 +119,7 @@ def test_systems_that_run_already_are_compared(tmp_path, constant):
     )
 
     assert ran.exit_code == 0, ran.output
-    result = read_result(tmp_path / "results" / "urls.json")
+    result = read_result(tmp_path / "results" / "urls-at-50.json")
     assert [(arm.name, arm.answered) for arm in result.measurements[0].arms] == [
         ("a", 20),
         ("b", 20),

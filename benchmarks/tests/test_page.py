@@ -70,6 +70,20 @@ def test_the_page_says_what_ran_where_and_how_fast(results, make_result):
     assert (results.parent / "benchmarks" / "passthrough-1.svg").read_text().count("<path") > 10
 
 
+def test_a_result_at_another_rate_has_a_section_of_its_own(results, make_result):
+    result = make_result()
+    other = replace(result, course=replace(result.course, rate_hz=900.0))
+    write_result(result, results / "passthrough.json")
+    write_result(other, results / "passthrough-at-900.json")
+
+    count, text = written(results)
+
+    assert count == 2
+    assert text.count("## What does it cost?") == 1
+    assert "## The same at 900 searches/s (passthrough)" in text
+    assert "](benchmarks/passthrough-at-900-1.svg)" in text
+
+
 def test_doubts_stand_below_the_tables(results, make_result):
     write_result(replace(make_result(), smoke=True), results / "passthrough.json")
 
