@@ -4,6 +4,7 @@
     ├── ConfigError      the operator: this configuration cannot work
     ├── RequestError     the client: this search cannot be served (HTTP 400)
     ├── PluginError      the plugin's author: a hook raised, or broke its contract
+    ├── OverloadError    nobody, or who plans capacity: more work waits than can be done in time
     └── UpstreamError    the cluster: it refused, failed or timed out (HTTP 502, 503, 504)
 
 A wrong argument to a Python function stays a plain ``ValueError`` or ``TypeError``.
@@ -35,6 +36,10 @@ class PluginError(QrmError):
         self.plugin = plugin
         self.hook = hook
         self.problem = problem
+
+
+class OverloadError(QrmError):
+    """Refused because more work is waiting than can be done in time; try again later."""
 
 
 class UpstreamError(QrmError):

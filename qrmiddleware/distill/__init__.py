@@ -1,0 +1,1 @@
+"""Distillation: the blocks that training recipes are made of, from labels to exported students."""

@@ -1,0 +1,1 @@
+"""Students: small distilled models that score, embed and generate on CTranslate2."""

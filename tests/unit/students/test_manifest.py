@@ -1,0 +1,36 @@
+import pytest
+from pydantic import ValidationError
+
+from qrmiddleware.students.manifest import Manifest
+
+NETWORK = {
+    "family": "bert",
+    "layers": 2,
+    "hidden": 8,
+    "vocabulary": 30,
+    "parameters": 900,
+    "pooling": "pooler",
+}
+PLAIN = {"kind": "cross_encoder", "name": "tiny", "architecture": NETWORK, "files": {}}
+
+
+def test_survives_being_written_and_read():
+    manifest = Manifest.model_validate(PLAIN | {"labels": ["E", "I"], "gains": [1.0, 0.0]})
+
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"labels": ["E"]}, "1 labels have 0 gains"),
+        ({"kind": "bi_encoder", "labels": ["E"], "gains": [1]}, "a bi_encoder has no labels"),
+        ({"architecture": NETWORK | {"pooling": None}}, "needs architecture.pooling"),
+        ({"files": {"head.safetensors": "00"}}, "head.safetensors"),
+        ({"colour": "red"}, "colour"),
+        ({"schema_version": 2}, "schema_version"),
+    ],
+)
+def test_refuses_what_does_not_fit(change, problem):
+    with pytest.raises(ValidationError, match=problem):
+        Manifest.model_validate(PLAIN | change)
