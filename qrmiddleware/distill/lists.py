@@ -112,6 +112,17 @@ def epoch_batches(
     return [tuple(shorten(item, sampling.hits, rng) for item in group) for group in groups]
 
 
+def own_share(
+    batch: tuple[QueryList, ...], *, process: int, processes: int
+) -> tuple[QueryList, ...]:
+    """Take what one of several training processes works on; at least one list.
+
+    Where a last batch has fewer lists than there are processes, some lists are taken twice: a
+    process without any would leave the others waiting for its gradients.
+    """
+    return batch[process::processes] or (batch[process % len(batch)],)
+
+
 def batches_an_epoch(lists: Sequence[QueryList], sampling: Sampling) -> int:
     """Count an epoch's batches, for schedules and progress bars."""
     return len(epoch_batches(lists, sampling, epoch=0))

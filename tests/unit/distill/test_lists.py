@@ -13,6 +13,7 @@ from qrmiddleware.distill.lists import (
     batches,
     batches_an_epoch,
     epoch_batches,
+    own_share,
     shorten,
 )
 
@@ -105,3 +106,12 @@ def test_what_cannot_be_sampled_is_refused():
         Sampling(queries=0, hits=1, seed=1)
     with pytest.raises(ValueError, match=r"0\.\.1"):
         Sampling(queries=1, hits=1, seed=1, judged_share=2)
+
+
+def test_processes_share_a_batch_and_none_goes_without():
+    batch = tuple(lists(5))
+
+    shares = [own_share(batch, process=n, processes=2) for n in range(2)]
+
+    assert sorted(item.query for share in shares for item in share) == [f"q{n}" for n in range(5)]
+    assert [len(own_share(batch[:2], process=n, processes=3)) for n in range(3)] == [1, 1, 1]
