@@ -40,10 +40,11 @@ def test_the_longest_rows_come_first():
 def test_pairs_are_encoded_as_the_tokenizer_encodes_them(encoder):
     rows = encode_pairs(encoder.tokenizer, "lamp", TEXTS, max_query_tokens=8, max_tokens=32)
 
-    for row, text in zip(rows, TEXTS, strict=True):
+    for row, text in zip(rows[:-1], TEXTS[:-1], strict=True):
         whole = encoder.tokenizer("lamp", text)
         assert list(row.ids) == whole["input_ids"]
         assert whole["token_type_ids"] == [0] * row.first + [1] * (len(row.ids) - row.first)
+    assert list(rows[-1].ids) == [*encoder.tokenizer("lamp")["input_ids"], rows[0].ids[-1]]
 
 
 @needs_torch
