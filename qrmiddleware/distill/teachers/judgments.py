@@ -49,11 +49,11 @@ class JudgmentTeacher:
             raise ConfigError(message)
         self._judgments = judgments
         self._targets = targets
-        self._name = f"judgments:{source}:{_hash(targets)}"
+        self._name = f"judgments:{source}:{_hash(judgments, targets)}"
 
     @property
     def name(self) -> str:
-        """Source, and a hash of the targets."""
+        """Source, and a hash of all judgments and targets: labels are made anew when one changes."""
         return self._name
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:
@@ -67,6 +67,8 @@ class JudgmentTeacher:
                 yield replace(label, grade=grade)
 
 
-def _hash(targets: Mapping[str, float]) -> str:
-    told = ",".join(f"{grade}={target:.12g}" for grade, target in sorted(targets.items()))
-    return sha256(told.encode()).hexdigest()[:8]
+def _hash(judgments: Judgments, targets: Mapping[str, float]) -> str:
+    told = sha256(repr(sorted(targets.items())).encode())
+    for judgment in sorted(judgments.items()):
+        told.update(repr(judgment).encode(errors="surrogatepass"))
+    return told.hexdigest()[:8]
