@@ -1,7 +1,8 @@
 """Has a teacher label what is not labelled yet, and counts what came of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -157,18 +158,33 @@ def _label_batch(
     watch: Callable[[Tally], object],
     limit: FailureLimit,
 ) -> None:
-    outcomes = teacher.label(pairs)
+    def take(outcome: Outcome) -> None:
+        if isinstance(outcome, Label):
+            store.add(outcome)
+        tally.count(outcome)
+        watch(tally)
+        _check(tally, limit, floor=limit.floor)
+
+    outcomes = iter(teacher.label(pairs))
     try:
         for outcome in outcomes:
-            if isinstance(outcome, Label):
-                store.add(outcome)
-            tally.count(outcome)
-            watch(tally)
-            _check(tally, limit, floor=limit.floor)
+            take(outcome)
+    except KeyboardInterrupt:
+        for outcome in _finished(outcomes):
+            if isinstance(outcome, Label) and not store.has(outcome.teacher, outcome.pair):
+                take(outcome)
+        raise
     finally:
-        close = getattr(outcomes, "close", None)
-        if close is not None:  # a generator ends its requests
-            close()
+        if isinstance(outcomes, Generator):  # ends its requests
+            outcomes.close()
+
+
+def _finished(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Yield what a teacher that is interrupted has finished and not yet handed over."""
+    if isinstance(outcomes, Generator):
+        with suppress(KeyboardInterrupt, StopIteration):
+            yield outcomes.throw(KeyboardInterrupt())
+            yield from outcomes
 
 
 def _check(tally: Tally, limit: FailureLimit, *, floor: int) -> None:

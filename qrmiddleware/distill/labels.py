@@ -152,8 +152,9 @@ class Teacher(Protocol):
     def label(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:
         """Label pairs, each as soon as it is done, in any order.
 
-        What has been yielded is safe with the caller, who keeps it before asking for more. A pair
-        without an outcome counts as not asked.
+        The caller keeps what is yielded before it asks for more. A generator may be thrown
+        ``KeyboardInterrupt``, and then may yield what it has finished before it raises that again.
+        A pair without an outcome counts as not asked.
 
         Raises:
             StoppedError: If a limit of the user's ends the work; after all that is finished.

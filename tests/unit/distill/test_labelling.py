@@ -168,6 +168,31 @@ def test_however_often_it_is_interrupted_every_pair_is_labelled_once(
     assert {label.doc_id for label in read_labels(file)} == {pair.doc_id for pair in PAIRS}
 
 
+def test_an_interruption_while_a_label_is_kept_costs_none_that_is_finished(file):
+    class Finished:
+        """Has all labels ready, whatever happens."""
+
+        name = "finished"
+
+        def label(self, pairs):
+            labels = [label_for(pair, self.name, 0.5) for pair in pairs]
+            try:
+                yield from labels
+            except KeyboardInterrupt:
+                yield from labels
+                raise
+
+    def interrupt(tally):
+        if tally.labelled == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(file, Finished(), watch=interrupt)
+
+    assert len(read_labels(file)) == 10
+    assert file.read_bytes().count(b"\n") == 10
+
+
 def test_a_teacher_that_answers_with_a_list_is_as_good(file):
     class Listing:
         name = "listing"
