@@ -7,6 +7,7 @@ import typer
 
 from qrmiddleware.cli import demo, inspect, serving
 from qrmiddleware.cli.console import err, out
+from qrmiddleware.cli.distill.app import build_label_app
 from qrmiddleware.cli.evaluate.app import build_evaluate_app
 
 COMMANDS_GROUP: Final = "qrmiddleware.commands"
@@ -37,6 +38,7 @@ def build_app() -> typer.Typer:
     app.command()(inspect.explain)
     app.command("config-schema")(serving.config_schema)
     app.add_typer(build_evaluate_app(), name="eval")
+    app.add_typer(build_label_app(), name="label")
     for point in sorted(entry_points(group=COMMANDS_GROUP)):
         try:
             app.add_typer(point.load(), name=point.name)

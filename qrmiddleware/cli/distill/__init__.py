@@ -1,0 +1,1 @@
+"""``qrm label``: what a student is to learn."""

@@ -1,0 +1,22 @@
+"""Puts ``qrm label`` together."""
+
+import typer
+
+from qrmiddleware.cli.distill import asking_llm, asking_models, looking_up
+
+
+def build_label_app() -> typer.Typer:
+    """Put the sub-commands together, one for each kind of teacher."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        help=(
+            "Label pairs of query and document by a teacher, for training a student.\n\n"
+            'Pairs are JSON lines: `{"query": "…", "doc_id": "…", "text": "…"}`. Labels are kept '
+            "as they come: a run that is interrupted goes on where it ended."
+        ),
+    )
+    app.command("llm")(asking_llm.label_by_llm)
+    app.command("classifier")(asking_models.label_by_classifier)
+    app.command("judgments")(looking_up.label_by_judgments)
+    return app

@@ -1,0 +1,208 @@
+"""``qrm label llm``: a language model labels pairs."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qrmiddleware.cli.console import out
+from qrmiddleware.cli.distill.labelling import (
+    FailureLimitOption,
+    GainOption,
+    LabelsOption,
+    PairsArgument,
+    labels_file,
+    run_teacher,
+)
+from qrmiddleware.distill.classes import ESCI, Classes, read_classes, read_gains
+from qrmiddleware.distill.label_store import read_labels
+from qrmiddleware.distill.labelling import Tally
+from qrmiddleware.distill.pair_files import read_pairs
+from qrmiddleware.distill.teachers.endpoint import EndpointOptions
+from qrmiddleware.distill.teachers.llm import LlmOptions, LlmTeacher
+from qrmiddleware.distill.teachers.prompt import load_prompt
+from qrmiddleware.distill.teachers.spending import Prices
+from qrmiddleware.errors import ConfigError
+
+
+class AnswerMode(StrEnum):
+    """How a model answers."""
+
+    JSON = "json"
+    LOGPROBS = "logprobs"
+
+
+def label_by_llm(
+    pairs: PairsArgument,
+    endpoint: Annotated[
+        str, typer.Option(help="URL of the API, such as http://localhost:8000/v1.")
+    ],
+    model: Annotated[str, typer.Option(help="Its name there.")],
+    labels: LabelsOption = None,
+    mode: Annotated[
+        AnswerMode,
+        typer.Option(help="Classes as JSON, or probabilities read off the first token."),
+    ] = AnswerMode.JSON,
+    api_key_env: Annotated[str, typer.Option(help="Environment variable with the API's key.")] = "",
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="File that holds the API's key and nothing else.")
+    ] = None,
+    ca_certs: Annotated[
+        Path | None, typer.Option(help="PEM file of who vouches for https servers.")
+    ] = None,
+    label_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class", help="A class, best first: 'E=exact:1:what was asked for'; else E, S, C, I."
+        ),
+    ] = None,
+    gain: GainOption = None,
+    prompt: Annotated[
+        Path | None, typer.Option(help="A prompt of your own; docs/teachers.md shows its form.")
+    ] = None,
+    products_per_prompt: Annotated[
+        int, typer.Option(min=1, max=50, help="Products of one query to ask about at once.")
+    ] = 1,
+    longest_text: Annotated[
+        int, typer.Option(min=20, help="Characters of a product's text that the model is told.")
+    ] = 2000,
+    body: Annotated[
+        str, typer.Option(help="JSON with more keys of the request; null takes one away.")
+    ] = "",
+    top_logprobs: Annotated[
+        int, typer.Option(min=1, max=20, help="Candidates to ask for under --mode logprobs.")
+    ] = 20,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 4,
+    requests_per_minute: Annotated[
+        float, typer.Option(min=0, help="At most; 0 for no bound.")
+    ] = 0.0,
+    tokens_per_minute: Annotated[
+        float, typer.Option(min=0, help="At most, by estimate; 0 for no bound.")
+    ] = 0.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one answer.")] = 60.0,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="How often a busy endpoint is asked for one answer.")
+    ] = 5,
+    price_prompt: Annotated[
+        float, typer.Option(min=0, help="Of a million tokens sent, in your currency.")
+    ] = 0.0,
+    price_completion: Annotated[
+        float, typer.Option(min=0, help="Of a million tokens received.")
+    ] = 0.0,
+    cost_limit: Annotated[
+        float | None, typer.Option(min=0, help="What this run may cost; needs prices.")
+    ] = None,
+    failure_limit: FailureLimitOption = 0.2,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nobody; estimate tokens and cost.")
+    ] = False,
+) -> None:
+    """Label pairs with a language model, over any endpoint that speaks OpenAI's chat completions.
+
+    Answers that cannot be read, refusals and silence are counted by reason, and leave their pair
+    without a label; the same command asks about it again. Labels are kept as they come. A key is
+    read from the environment or a file, and never shown.
+
+    Examples:
+
+        qrm label llm pairs.jsonl --endpoint http://localhost:8000/v1 --model qwen3-8b
+        --mode logprobs
+
+        qrm label llm pairs.jsonl --endpoint https://api.openai.com/v1 --model gpt-4.1-mini
+        --api-key-env OPENAI_API_KEY --products-per-prompt 10 --price-prompt 0.4
+        --price-completion 1.6 --cost-limit 5 --dry-run
+    """
+    prices = Prices(price_prompt, price_completion)
+    options = LlmOptions(
+        model,
+        mode.value,
+        _classes(label_class, gain),
+        load_prompt(prompt),
+        products_per_prompt=products_per_prompt,
+        longest_text=longest_text,
+        body=_body(body),
+        top_logprobs=top_logprobs,
+        concurrency=concurrency,
+        prices=prices,
+        cost_limit=cost_limit,
+    )
+    asked = EndpointOptions(
+        endpoint,
+        _api_key(api_key_env, api_key_file),
+        timeout_s=timeout,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        attempts=attempts,
+        ca=ca_certs,
+    )
+    teacher = LlmTeacher(asked, options)
+    file = labels_file(pairs, labels)
+    if dry_run:
+        _estimate(teacher, pairs, file, prices)
+    else:
+        run_teacher(teacher, pairs, file, failure_limit, lambda tally: _cost(tally, prices))
+
+
+def _classes(told: Sequence[str] | None, gains: Sequence[str] | None) -> Classes:
+    classes = read_classes(told) if told else ESCI
+    return classes.with_gains(read_gains(gains)) if gains else classes
+
+
+def _body(text: str) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text or "{}")
+    except ValueError as error:
+        message = f"--body is not JSON: {error}"
+        raise ConfigError(message) from error
+    if not isinstance(body, dict):
+        message = "--body is a JSON object, such as '{\"max_tokens\": 300}'"
+        raise ConfigError(message)
+    return body
+
+
+def _api_key(name: str, file: Path | None) -> str:
+    if name and not os.environ.get(name):
+        message = f"--api-key-env {name}: the environment has no such variable, or it is empty"
+        raise ConfigError(message)
+    if name:
+        return os.environ[name]
+    if file is None:
+        return ""
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"--api-key-file {file}: cannot be read: {error}"
+        raise ConfigError(message) from error
+    if len(key.split()) != 1:
+        message = f"--api-key-file {file}: expected one key and nothing else"
+        raise ConfigError(message)
+    return key
+
+
+def _cost(tally: Tally, prices: Prices) -> str:
+    cost = prices.cost(tally.prompt_tokens, tally.completion_tokens)
+    return f"cost {cost:.4g}" if cost else ""
+
+
+def _estimate(teacher: LlmTeacher, pairs: Path, labels: Path, prices: Prices) -> None:
+    """Say what a run would take."""
+    known = (
+        {label.pair for label in read_labels(labels, teacher=teacher.name)}
+        if labels.exists()
+        else set()
+    )
+    asked = {pair.key: pair for pair in read_pairs(pairs)}
+    todo = [pair for key, pair in asked.items() if key not in known]
+    guess = teacher.estimate(todo)
+    told = (
+        f"{len(asked):,} pairs, {len(asked) - len(todo):,} known: {len(todo):,} to ask about in "
+        f"{guess.requests:,} requests, about {guess.prompt_tokens:,} + {guess.completion_tokens:,} "
+        "tokens"
+    )
+    cost = prices.cost(guess.prompt_tokens, guess.completion_tokens)
+    told += f", at about {cost:.4g}" if cost else "; give prices to see the cost"
+    out.print(f"{told}. Tokens are guessed, at four bytes each.", highlight=False, soft_wrap=True)

@@ -1,0 +1,77 @@
+"""``qrm label classifier``: a checkpoint labels pairs."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from qrmiddleware.cli.distill.labelling import (
+    FailureLimitOption,
+    GainOption,
+    LabelsOption,
+    PairsArgument,
+    labels_file,
+    run_teacher,
+)
+from qrmiddleware.distill.classes import read_gains
+from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher
+
+
+class DeviceChoice(StrEnum):
+    """Where a checkpoint is computed."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class PrecisionChoice(StrEnum):
+    """What it is computed in."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+def label_by_classifier(
+    pairs: PairsArgument,
+    checkpoint: Annotated[
+        str, typer.Option(help="Folder of a Hugging Face checkpoint, or its name at the hub.")
+    ],
+    labels: LabelsOption = None,
+    gain: GainOption = None,
+    device: Annotated[DeviceChoice, typer.Option(help="Where it is computed.")] = DeviceChoice.AUTO,
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="In what; auto takes bfloat16 on a GPU that has it.")
+    ] = PrecisionChoice.AUTO,
+    batch_tokens: Annotated[
+        int, typer.Option(min=16, help="Tokens of a batch, padding included.")
+    ] = 8192,
+    max_tokens: Annotated[
+        int, typer.Option(min=8, help="Of query and text together; what is longer is cut.")
+    ] = 256,
+    failure_limit: FailureLimitOption = 0.2,
+) -> None:
+    """Label pairs with a sequence classifier or cross-encoder from Hugging Face.
+
+    Classes become a target by what they are worth (`--gain`); exact, substitute, complement and
+    irrelevant are known. A single logit is kept, and its sigmoid is the target. Weights are read
+    from safetensors only. Needs the extra `distill`.
+
+    Examples:
+
+        qrm label classifier pairs.jsonl --checkpoint ./teacher
+
+        qrm label classifier pairs.jsonl --checkpoint ./nli --gain entailment=1
+        --gain neutral=0.5 --gain contradiction=0 --device cuda
+    """
+    options = ClassifierOptions(
+        checkpoint,
+        read_gains(gain or ()),
+        device.value,
+        precision.value,
+        batch_tokens,
+        max_tokens,
+    )
+    teacher = ClassifierTeacher(options)
+    run_teacher(teacher, pairs, labels_file(pairs, labels), failure_limit)

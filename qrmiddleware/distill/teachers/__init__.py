@@ -1,0 +1,1 @@
+"""Who labels pairs: a language model, a classifier, or judgments that are there already."""

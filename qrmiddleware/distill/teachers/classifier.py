@@ -1,0 +1,235 @@
+"""A Hugging Face sequence classifier or cross-encoder as teacher."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from qrmiddleware.distill.classes import ESCI
+from qrmiddleware.distill.labels import (
+    Label,
+    LabellingError,
+    Pair,
+    expected_gain,
+    label_for,
+)
+from qrmiddleware.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
+
+_WEIGHTS: Final = ("*.safetensors", "*.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """Which checkpoint labels, and how.
+
+    Attributes:
+        checkpoint: Folder, or name at the hub. Its weights are safetensors; pickles are refused.
+        gains: What its classes are worth, by their names in its configuration; empty where these
+            are exact, substitute, complement and irrelevant, or their initials.
+        device: ``auto`` takes a GPU where there is one.
+        precision: ``auto`` takes bfloat16 on a GPU that has it, float32 elsewhere.
+        batch_tokens: Of a batch, padding included.
+        max_tokens: Of query and text together; a longer one is cut.
+    """
+
+    checkpoint: str
+    gains: Mapping[str, float] = field(default_factory=dict)
+    device: Device = "auto"
+    precision: Precision = "auto"
+    batch_tokens: int = 8192
+    max_tokens: int = 256
+
+
+class ClassifierTeacher:
+    """Scores pairs in batches of like length.
+
+    Classes become probabilities and a target by their gains. A single logit is kept as it is, and
+    its sigmoid is the target.
+
+    Raises:
+        ConfigError: If there is no such checkpoint, it cannot be used, or its classes have no
+            gains.
+    """
+
+    def __init__(self, options: ClassifierOptions) -> None:
+        self._options = options
+        self._tokenizer, self._model = _load(options)
+        labels = self._model.config.id2label
+        self._classes = tuple(str(labels[number]) for number in range(self._model.num_labels))
+        if self._model.num_labels > 1:
+            self._classes, self._gains = _gains(self._classes, options)
+        self._name = _identity(options, self._model, self._classes)
+
+    @property
+    def name(self) -> str:
+        """Checkpoint and a hash: of its files if it is a folder, else of its revision."""
+        return self._name
+
+    def label(self, pairs: Sequence[Pair]) -> Iterator[Label]:
+        """Label pairs, longest first, so that too large a batch fails at once.
+
+        Raises:
+            LabellingError: If the model gives what is no number.
+        """
+        ids = self._tokenizer(
+            [pair.query for pair in pairs],
+            [pair.text for pair in pairs],
+            truncation="longest_first",
+            max_length=self._options.max_tokens,
+        )
+        lengths = [len(row) for row in ids["input_ids"]]
+        for batch in by_length(lengths, self._options.batch_tokens):
+            rows = {name: [values[number] for number in batch] for name, values in ids.items()}
+            for number, logits in zip(batch, self._logits(rows), strict=True):
+                yield self._label(pairs[number], logits)
+
+    def _logits(self, rows: Mapping[str, Any]) -> list[list[float]]:
+        import torch
+
+        tensors = self._tokenizer.pad(rows, return_tensors="pt").to(self._model.device)
+        with torch.inference_mode():
+            logits: list[list[float]] = self._model(**tensors).logits.float().cpu().tolist()
+        return logits
+
+    def _label(self, pair: Pair, logits: Sequence[float]) -> Label:
+        if not all(map(math.isfinite, logits)):
+            message = (
+                f"{self._options.checkpoint} answered {list(logits)} for query {pair.query!r}, "
+                f"document {pair.doc_id}: these are no numbers; try --precision float32"
+            )
+            raise LabellingError(message)
+        if len(logits) == 1:
+            return replace(label_for(pair, self._name, sigmoid(logits[0])), logit=logits[0])
+        shares = dict(zip(self._classes, softmax(logits), strict=True))
+        label = label_for(pair, self._name, expected_gain(shares, self._gains))
+        return replace(
+            label, probabilities=shares, grade=max(shares, key=lambda each: shares[each])
+        )
+
+
+def by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Cut rows into batches of like length, longest first.
+
+    Args:
+        lengths: Of rows, in tokens.
+        budget: Tokens of a batch, padding included; a longer row is a batch of its own.
+
+    Returns:
+        Numbers of rows.
+    """
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lambda each: (-lengths[each], each)):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def sigmoid(logit: float) -> float:
+    """Return 1 / (1 + e^-logit), also where e^-logit is too large for a float."""
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    return math.exp(logit) / (1.0 + math.exp(logit))
+
+
+def softmax(logits: Sequence[float]) -> list[float]:
+    """Return e^logit, made to sum to 1."""
+    highest = max(logits)
+    shares = [math.exp(logit - highest) for logit in logits]
+    total = math.fsum(shares)
+    return [share / total for share in shares]
+
+
+def _load(
+    options: ClassifierOptions,
+) -> "tuple[PreTrainedTokenizerBase, PreTrainedModel]":
+    try:
+        import torch
+        from transformers import (
+            AutoModelForSequenceClassification,
+            AutoTokenizer,
+        )
+    except ImportError as error:
+        message = "a classifier as teacher needs torch: pip install 'qrmiddleware[distill]'"
+        raise ConfigError(message) from error
+    device = _device(options.device, cuda=torch.cuda.is_available())
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(options.checkpoint)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            options.checkpoint, dtype=_precision(options, device), use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        message = f"{options.checkpoint}: cannot be loaded as a classifier: {error}"
+        raise ConfigError(message) from error
+    if tokenizer.pad_token is None:  # decoders have none
+        tokenizer.pad_token = tokenizer.eos_token
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+    return tokenizer, model.to(device).eval()
+
+
+def _device(wanted: Device, *, cuda: bool) -> str:
+    if wanted == "cuda" and not cuda:
+        message = "there is no GPU that torch can use; leave the device to auto, or say cpu"
+        raise ConfigError(message)
+    return "cuda" if cuda and wanted != "cpu" else "cpu"
+
+
+def _precision(options: ClassifierOptions, device: str) -> "torch.dtype":
+    import torch
+
+    if options.precision == "auto":
+        return (
+            torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        )
+    return torch.bfloat16 if options.precision == "bfloat16" else torch.float32
+
+
+def _gains(
+    names: Sequence[str], options: ClassifierOptions
+) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Return the classes as labels call them, and what each is worth."""
+    if options.gains:
+        if set(options.gains) != set(names):
+            message = (
+                f"{options.checkpoint} has the classes {', '.join(names)}; gains are given for "
+                f"{', '.join(options.gains)}: give one for each"
+            )
+            raise ConfigError(message)
+        return tuple(names), dict(options.gains)
+    known = [ESCI.find(name) for name in names]
+    found = {each.code: each.gain for each in known if each is not None}
+    if len(found) < len(names):
+        message = (
+            f"{options.checkpoint} has the classes {', '.join(names)}: say what each is worth, "
+            f"such as --gain {names[0]}=1"
+        )
+        raise ConfigError(message)
+    return tuple(found), found
+
+
+def _identity(options: ClassifierOptions, model: "PreTrainedModel", classes: Sequence[str]) -> str:
+    told = sha256(repr((options.max_tokens, str(model.dtype), classes)).encode())
+    told.update(repr(sorted(options.gains.items())).encode())
+    folder = Path(options.checkpoint)
+    if folder.is_dir():
+        for file in sorted(path for kind in _WEIGHTS for path in folder.glob(kind)):
+            told.update(file.name.encode())
+            with file.open("rb") as data:
+                while block := data.read(1 << 20):
+                    told.update(block)
+    else:
+        told.update(str(getattr(model.config, "_commit_hash", "")).encode())
+    name = folder.name if folder.is_dir() else options.checkpoint
+    return f"classifier:{name}:{told.hexdigest()[:8]}"
