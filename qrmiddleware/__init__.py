@@ -2,18 +2,21 @@
 
 from qrmiddleware.errors import (
     ConfigError,
+    OverloadError,
     PluginError,
     QrmError,
     RequestError,
     UpstreamError,
 )
 from qrmiddleware.hooks import hookimpl
+from qrmiddleware.hooks.patience import patience
 from qrmiddleware.model import Boost, Hit, Proposal, Query, Restriction, Rewrite, Trace
 
 __all__ = [
     "Boost",
     "ConfigError",
     "Hit",
+    "OverloadError",
     "PluginError",
     "Proposal",
     "QrmError",
@@ -24,4 +27,5 @@ __all__ = [
     "Trace",
     "UpstreamError",
     "hookimpl",
+    "patience",
 ]

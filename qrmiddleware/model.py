@@ -121,7 +121,8 @@ class Call:
         plugin: Entry-point name, or the configured ``tag``.
         hook: Name of the hook, such as ``"qrm_reward"``.
         status: ``"success"``, ``"no_opinion"``, or why it does not count: ``"timeout"``,
-            ``"saturated"``, ``"open_circuit"``, ``"error"``.
+            ``"saturated"`` (no free thread, or no room in the plugin itself),
+            ``"open_circuit"``, ``"error"``.
         duration_ms: From asking to answer or giving up.
         problem: What went wrong, for people; empty where nothing did.
     """

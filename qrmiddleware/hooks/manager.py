@@ -1,18 +1,28 @@
 """Calls one plugin at a time through typed methods, and checks its answers at the boundary."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from math import isfinite
 from typing import Any, Final
 
 import msgspec
 import pluggy
 
-from qrmiddleware.errors import ConfigError, PluginError
+from qrmiddleware.errors import ConfigError, OverloadError, PluginError
 from qrmiddleware.hooks import NAME, specs
 from qrmiddleware.model import Boost, Hit, Proposal, Query, Restriction, Rewrite, Trace
 
 HOOKS: Final = tuple(name for name in dir(specs) if name.startswith("qrm_"))
 """Every hook there is."""
+
+_GIVEN_UP: Final = (OverloadError, CancelledError)
+_SAID: Final[Mapping[str, tuple[type[Exception], ...]]] = {
+    "qrm_startup": (ConfigError,),
+    "qrm_rewrite": _GIVEN_UP,
+    "qrm_filter": _GIVEN_UP,
+    "qrm_reward": _GIVEN_UP,
+}
+"""What a plugin may raise to say something, rather than by mistake."""
 
 
 class Hooks:
@@ -20,6 +30,10 @@ class Hooks:
 
     Args:
         plugins: Plugin objects by name, in configured order.
+
+    A question raises ``PluginError`` if the plugin fails or breaks the contract. Its
+    ``OverloadError`` (no room for more work) and ``concurrent.futures.CancelledError`` (nobody
+    waits any more) pass as they are: they are no faults.
 
     Raises:
         ConfigError: If a plugin implements a hook that does not exist, or implements none.
@@ -145,7 +159,7 @@ class Hooks:
         try:
             answers = self._callers[hook][name](**question)
         except Exception as error:
-            if isinstance(error, ConfigError) and hook == "qrm_startup":
+            if isinstance(error, _SAID.get(hook, ())):
                 raise
             raise PluginError(name, hook, f"raised {error!r}") from error
         return answers[0] if answers else None

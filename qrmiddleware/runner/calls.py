@@ -2,13 +2,20 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from math import inf
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
-from qrmiddleware.errors import PluginError
+from qrmiddleware.errors import OverloadError, PluginError
+from qrmiddleware.hooks.patience import Patience
 from qrmiddleware.model import Call
+
+_FINE: Final = ("success", "no_opinion")
+_NO_FAULT: Final = "saturated"
+"""The status of a plugin that had no room for the question; says nothing about the next one."""
 
 
 class PluginPool:
@@ -123,6 +130,11 @@ class Member:
     breaker: Breaker
     pace: Pace = field(default_factory=Pace)
 
+    def limit(self, share_s: float) -> float:
+        """Return the seconds it may take, given its share."""
+        own = self.timeout_s
+        return share_s if own is None else min(own, share_s)
+
 
 @dataclass(slots=True)
 class StageCall:
@@ -133,21 +145,29 @@ class StageCall:
         future: Its answer to come; ``None`` if it was not asked at all.
         refusal: Why it was not.
         started: When it was asked.
+        patience: How long its answer is wanted.
     """
 
     member: Member
     future: Future[Any] | None = None
     refusal: str = ""
     started: float = field(default_factory=perf_counter)
+    patience: Patience = field(default_factory=Patience)
 
-    def limit(self, share_s: float) -> float:
-        """Return the seconds it may take, given its share."""
-        own = self.member.timeout_s
-        return share_s if own is None else min(own, share_s)
+    def give_up(self) -> None:
+        """Wait no longer: if it has not begun it never does, and if it runs it can find out."""
+        if self.future is not None and not self.future.done():
+            self.patience.lose()
+            self.future.cancel()
 
 
 def start_call(
-    pool: PluginPool, member: Member, call: Callable[[], Any], *, instant: bool = False
+    pool: PluginPool,
+    member: Member,
+    call: Callable[[], Any],
+    *,
+    instant: bool = False,
+    share_s: float = inf,
 ) -> StageCall:
     """Ask a member, unless its circuit is open or the pool is full.
 
@@ -158,26 +178,29 @@ def start_call(
         instant: The plugin says that it answers at once: it is asked here and now, because
             waking a thread would take longer than its answer. Who is slow all the same is
             not believed again.
+        share_s: Seconds until the answer is not wanted any more, unless the member has less.
     """
     if not member.breaker.admits():
         return StageCall(member, refusal="open_circuit")
+    started = perf_counter()
+    asked = StageCall(member, None, "", started, Patience(started + member.limit(share_s)))
     if instant and member.pace.believed:
-        return _answered(member, call)
-    future = pool.submit(call)
-    if future is None:
-        return StageCall(member, refusal="saturated")
-    return StageCall(member, future)
+        asked.future = _answered(asked, call)
+        return asked
+    asked.future = pool.submit(partial(asked.patience.call, call))
+    if asked.future is None:
+        asked.refusal = "saturated"
+    return asked
 
 
-def _answered(member: Member, call: Callable[[], Any]) -> StageCall:
+def _answered(asked: StageCall, call: Callable[[], Any]) -> Future[Any]:
     future: Future[Any] = Future()
-    asked = StageCall(member, future)
     try:
-        future.set_result(call())
+        future.set_result(asked.patience.call(call))
     except Exception as error:  # noqa: BLE001 as a pool's future does, for whoever reads it
         future.set_exception(error)
-    member.pace.note(perf_counter() - asked.started)
-    return asked
+    asked.member.pace.note(perf_counter() - asked.started)
+    return future
 
 
 def collect(
@@ -200,8 +223,8 @@ def collect(
     records: list[Call] = []
     for call in calls:
         status, problem, answer = _outcome(call)
-        if call.future is not None and not (hurried and status == "timeout"):
-            call.member.breaker.note(success=status in ("success", "no_opinion"))
+        if call.future is not None and not _is_excused(status, hurried=hurried):
+            call.member.breaker.note(success=status in _FINE)
         if status == "success":
             opinions[call.member.name] = answer
         elapsed_ms = (perf_counter() - call.started) * 1_000
@@ -211,21 +234,38 @@ def collect(
     return opinions, records
 
 
+def _is_excused(status: str, *, hurried: bool) -> bool:
+    """Whether a call says nothing about how the plugin does."""
+    return status == _NO_FAULT or (hurried and status == "timeout")
+
+
 def _outcome(call: StageCall) -> tuple[str, str, Any]:
     """Return status, problem and answer."""
     if call.future is None:
         return call.refusal, f"not asked: {call.refusal}", None
     if call.future.cancelled() or not call.future.done():
-        call.future.cancel()
+        call.give_up()
         return "timeout", "no answer in time", None
     error = call.future.exception()
     if error is not None:
-        return "error", error.problem if isinstance(error, PluginError) else repr(error), None
+        return *_fault(call, error), None
     answer = call.future.result()
     return ("no_opinion", "", None) if answer is None else ("success", "", answer)
 
 
+def _fault(call: StageCall, error: BaseException) -> tuple[str, str]:
+    """Return status and problem of a plugin that raised."""
+    match error:
+        case OverloadError():
+            return _NO_FAULT, str(error)
+        case CancelledError() if not call.patience.wanted():
+            return "timeout", "no answer in time"
+        case PluginError(problem=problem):
+            return "error", problem
+        case _:
+            return "error", repr(error)
+
+
 def degraded(calls: list[Call]) -> Mapping[str, str]:
     """Return who was skipped, and why."""
-    fine = ("success", "no_opinion")
-    return {call.plugin: call.status for call in calls if call.status not in fine}
+    return {call.plugin: call.status for call in calls if call.status not in _FINE}

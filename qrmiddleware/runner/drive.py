@@ -88,9 +88,9 @@ class Run:
         if self.blocking:
             return self.ask_blocking(ask)
         began, share = perf_counter(), self.share_s()
-        hook, calls = self.pipeline.start(ask)
+        hook, calls = self.pipeline.start(ask, share)
         answers = [
-            (_awaitable(call.future), call.limit(share))
+            (_awaitable(call.future), call.member.limit(share))
             for call in calls
             if call.future is not None and not call.future.done()
         ]
@@ -100,20 +100,29 @@ class Run:
                 await waits[0]
             elif waits:
                 await asyncio.gather(*waits)
-        finally:
+        finally:  # the client may be gone: nobody waits any more, in any case
             for answer, _ in answers:
-                answer.cancel()  # nobody waits for it any more
+                answer.cancel()
+            _give_up(calls)
         return self.finish_stage(hook, calls, perf_counter() - began)
 
     def ask_blocking(self, ask: Ask) -> Mapping[str, Any]:
         """Do as ``ask`` does, where there is no event loop."""
         began, share = perf_counter(), self.share_s()
-        hook, calls = self.pipeline.start(ask)
-        for call in calls:
-            if call.future is not None:
-                left = call.limit(share) - (perf_counter() - began)
-                concurrent.futures.wait([call.future], timeout=max(0.0, left))
+        hook, calls = self.pipeline.start(ask, share)
+        try:
+            for call in calls:
+                if call.future is not None:
+                    left = call.member.limit(share) - (perf_counter() - began)
+                    concurrent.futures.wait([call.future], timeout=max(0.0, left))
+        finally:
+            _give_up(calls)
         return self.finish_stage(hook, calls, perf_counter() - began)
+
+
+def _give_up(calls: list[StageCall]) -> None:
+    for call in calls:
+        call.give_up()
 
 
 def _awaitable(future: concurrent.futures.Future[Any]) -> "asyncio.Future[Any]":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 from qrmiddleware.config.settings import (
@@ -63,8 +64,16 @@ class Pipeline:
         parts = [part for part in index.split(",") if part] or ["*"]
         return all(matches_any(part, self.index) for part in parts if not part.startswith("-"))
 
-    def start(self, ask: Ask) -> tuple[str, list[StageCall]]:
-        """Ask every member of a stage; returns the hook and the calls under way."""
+    def start(self, ask: Ask, share_s: float = inf) -> tuple[str, list[StageCall]]:
+        """Ask every member of a stage.
+
+        Args:
+            ask: The question.
+            share_s: Seconds that the answers are waited for.
+
+        Returns:
+            The hook, and the calls under way.
+        """
         hook, questions = self._questions(ask)
         calls = [
             start_call(
@@ -72,6 +81,7 @@ class Pipeline:
                 member,
                 partial(questions, member.name),
                 instant=self.hooks.instant(member.name),
+                share_s=share_s,
             )
             for member in self.members[hook]
         ]

@@ -1,8 +1,11 @@
+from concurrent.futures import CancelledError
+
 import pytest
 
 from qrmiddleware import (
     Boost,
     ConfigError,
+    OverloadError,
     PluginError,
     Query,
     Restriction,
@@ -290,3 +293,52 @@ def test_what_a_plugin_raises_is_wrapped_with_its_name(error):
         Hooks({"broken": Broken()}).rewrite("broken", QUERY)
 
     assert caught.value.__cause__ is error
+
+
+class Raises:
+    """Answers nothing, ever."""
+
+    def __init__(self, error):
+        self.error = error
+
+    @hookimpl
+    def qrm_startup(self):
+        raise self.error
+
+    @hookimpl
+    def qrm_rewrite(self, query):
+        raise self.error
+
+    @hookimpl
+    def qrm_filter(self, query, hits):
+        raise self.error
+
+    @hookimpl
+    def qrm_reward(self, query, hits):
+        raise self.error
+
+    @hookimpl
+    def qrm_observe(self, trace):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OverloadError("64 rows wait"), CancelledError()])
+def test_having_no_room_or_being_left_alone_is_said_as_it_is(error):
+    hooks = Hooks({"busy": Raises(error)})
+
+    for ask in (
+        lambda: hooks.rewrite("busy", QUERY),
+        lambda: hooks.filter("busy", QUERY, HITS),
+        lambda: hooks.reward("busy", QUERY, HITS),
+    ):
+        with pytest.raises(type(error)) as raised:
+            ask()
+        assert raised.value is error
+
+
+def test_an_overload_where_nobody_waits_is_a_fault():
+    hooks = Hooks({"busy": Raises(OverloadError("64 rows wait"))})
+
+    assert len(hooks.observe(Trace(QUERY, "default", "handled"))) == 1
+    with pytest.raises(PluginError, match="64 rows wait"):
+        hooks.startup()

@@ -1,12 +1,16 @@
 """Searches through pipelines: what is asked, what is answered, and what is left alone."""
 
+import asyncio
 import gzip
 import json
+import re
+import threading
 import time
 
 import pytest
 from pydantic import BaseModel
 
+from qrmiddleware import OverloadError, patience
 from qrmiddleware.hooks import hookimpl
 
 UNKNOWN = {"query": {"match_all": {}}}
@@ -356,6 +360,53 @@ async def test_a_plugin_that_is_late_is_not_waited_for(proxied, laptop):
     assert time.perf_counter() - began < 0.25
     assert proxy.engine.asked[0].json == laptop
     assert answer.field("x-qrm-degraded") == "slow=timeout"
+
+
+class Attentive(Broken):
+    """Works until nobody waits any more."""
+
+    begun, stopped = threading.Event(), threading.Event()
+
+    @hookimpl
+    def qrm_rewrite(self, query):
+        self.begun.set()
+        while patience().wanted():
+            time.sleep(0.001)
+        self.stopped.set()
+
+
+async def test_a_plugin_learns_that_the_client_has_gone(proxied, laptop):
+    pipeline = {"timeout_ms": 60_000, "rewriters": [{"plugin": "attentive"}]}
+    proxy = await proxied(plugins={"attentive": Attentive}, pipelines={"default": pipeline})
+
+    asking = asyncio.create_task(proxy.ask("/p/_search", laptop))
+    await asyncio.to_thread(Attentive.begun.wait, 5)
+    asking.cancel()
+
+    assert await asyncio.to_thread(Attentive.stopped.wait, 5)
+    assert proxy.engine.asked == []
+
+
+class Full(Broken):
+    @hookimpl
+    def qrm_rewrite(self, query):
+        error = "2048 rows are waiting"
+        raise OverloadError(error)
+
+
+async def test_a_plugin_without_room_is_skipped_and_counted_and_not_switched_off(proxied, laptop):
+    pipeline = {"timeout_ms": 500, "rewriters": [{"plugin": "full"}]}
+    proxy = await proxied(
+        plugins={"full": Full}, pipelines={"default": pipeline}, limits={"breaker_failures": 1}
+    )
+
+    answers = [await proxy.ask("/p/_search", laptop) for _ in range(3)]
+
+    assert [answer.field("x-qrm-degraded") for answer in answers] == ["full=saturated"] * 3
+    counted = proxy.service.metrics.render().decode()
+    (line,) = re.findall(r'qrm_plugin_calls_total\{.*plugin="full".*', counted)
+    assert 'outcome="saturated"' in line
+    assert line.endswith(" 3.0")
 
 
 async def test_a_plugin_whose_failure_counts_fails_the_search(proxied, laptop):

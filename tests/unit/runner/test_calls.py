@@ -1,10 +1,12 @@
 import threading
+import time
+from concurrent.futures import CancelledError
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware import PluginError
+from qrmiddleware import OverloadError, PluginError, patience
 from qrmiddleware.runner.calls import (
     Breaker,
     Member,
@@ -247,7 +249,7 @@ def test_timeouts_and_errors_open_the_circuit(pool, clock):
 
 @pytest.mark.parametrize(("own", "limit"), [(None, 0.05), (0.02, 0.02), (1.0, 0.05)])
 def test_a_member_may_take_its_own_time_but_no_more_than_its_share(own, limit):
-    assert StageCall(member(timeout_s=own)).limit(0.05) == limit
+    assert member(timeout_s=own).limit(0.05) == limit
 
 
 def test_who_answers_at_once_is_asked_where_it_is_waited_for(pool):
@@ -292,3 +294,121 @@ def test_who_is_not_believed_is_asked_in_the_pool(pool):
     settled(start_call(pool, slow, lambda: where.append(threading.current_thread()), instant=True))
 
     assert where != [threading.current_thread()]
+
+
+@pytest.mark.parametrize("instant", [False, True])
+def test_a_plugin_can_see_how_long_its_answer_is_wanted(pool, instant):
+    call = start_call(
+        pool,
+        member(timeout_s=9.0),
+        lambda: [patience().wanted(), patience().left_s()],
+        instant=instant,
+        share_s=50.0,
+    )
+
+    (opinions, _) = settled(call)
+
+    wanted, left_s = opinions["a"]
+    assert wanted
+    assert 8.0 < left_s <= 9.0
+
+
+def test_a_plugin_learns_that_it_was_given_up(pool):
+    begun, seen = threading.Event(), []
+
+    def work():
+        begun.set()
+        while patience().wanted():
+            time.sleep(0.001)
+        seen.append(patience().left_s())
+        raise CancelledError
+
+    call = start_call(pool, member(), work)
+    assert begun.wait(5)
+    _, (record,) = collect([call], "qrm_reward")
+
+    assert isinstance(call.future.exception(5), CancelledError)
+    assert seen == [0.0]
+    assert (record.status, record.problem) == ("timeout", "no answer in time")
+
+
+def test_giving_up_what_has_not_begun_means_that_it_never_does():
+    pool = PluginPool(threads=1, queue=1)
+    gate = threading.Event()
+    pool.submit(gate.wait)
+    ran = []
+    waiting = start_call(pool, member(), lambda: ran.append(1))
+
+    waiting.give_up()
+    gate.set()
+    pool.close()
+
+    assert waiting.future.cancelled()
+    assert ran == []
+
+
+def test_an_answer_that_has_come_is_not_given_up(pool):
+    call = start_call(pool, member(), lambda: [1])
+    call.future.result(5)
+
+    call.give_up()
+
+    assert call.patience.wanted()
+    assert collect([call], "qrm_reward")[0] == {"a": [1]}
+
+
+@pytest.mark.parametrize("instant", [False, True])
+def test_who_has_no_room_is_saturated_and_not_broken(pool, clock, instant):
+    breaker = Breaker(1, 10, clock)
+
+    def refuse():
+        raise OverloadError("2048 rows are waiting, more than max_waiting = 2000")
+
+    _, (record,) = settled(start_call(pool, member(breaker=breaker), refuse, instant=instant))
+
+    assert (record.status, degraded([record])) == ("saturated", {"a": "saturated"})
+    assert record.problem == "2048 rows are waiting, more than max_waiting = 2000"
+    assert not breaker.is_open
+
+
+def test_having_no_room_does_not_make_up_for_failures(pool, clock):
+    breaker = Breaker(2, 10, clock)
+
+    def refuse():
+        raise OverloadError("full")
+
+    for work in (lambda: 1 / 0, refuse, lambda: 1 / 0):
+        settled(start_call(pool, member(breaker=breaker), work))
+
+    assert breaker.is_open
+
+
+def test_having_no_room_fails_the_search_where_the_plugin_must_not_be_skipped(pool):
+    def refuse():
+        raise OverloadError("full")
+
+    with pytest.raises(PluginError, match="full"):
+        settled(start_call(pool, member(ignore_failure=False), refuse))
+
+
+def test_cancelling_work_whose_time_is_over_is_being_late(pool, clock):
+    breaker = Breaker(1, 10, clock)
+
+    def work():
+        raise CancelledError
+
+    call = start_call(pool, member(breaker=breaker), work, share_s=0.0)
+    call.future.exception(5)
+    _, (record,) = collect([call], "qrm_reward", hurried=True)
+
+    assert record.status == "timeout"
+    assert not breaker.is_open
+
+
+def test_cancelling_work_that_is_wanted_is_an_error(pool):
+    def work():
+        raise CancelledError
+
+    _, (record,) = settled(start_call(pool, member(), work))
+
+    assert (record.status, record.problem) == ("error", "CancelledError()")

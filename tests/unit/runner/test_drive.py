@@ -3,10 +3,11 @@ import gc
 import json
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
-from qrmiddleware import PluginError, Rewrite, hookimpl
+from qrmiddleware import OverloadError, PluginError, Rewrite, hookimpl, patience
 from qrmiddleware.dsl.search import Untouched, parse_search, read_body
 from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.model import Query
@@ -38,6 +39,27 @@ class Slow:
     def qrm_rewrite(self, query):
         self.gate.wait(5)
         return [Rewrite("late")]
+
+
+class Attentive:
+    """Works until nobody waits any more."""
+
+    def __init__(self):
+        self.begun, self.stopped = threading.Event(), threading.Event()
+
+    @hookimpl
+    def qrm_rewrite(self, query):
+        self.begun.set()
+        while patience().wanted():
+            time.sleep(0.001)
+        self.stopped.set()
+        raise CancelledError
+
+
+class Full:
+    @hookimpl
+    def qrm_rewrite(self, query):
+        raise OverloadError("full")
 
 
 class Broken:
@@ -258,6 +280,38 @@ async def test_a_cancelled_search_leaves_nothing_broken(make_pipeline, engine, c
     assert run.degraded == {}
     assert sorted(ids(answer)) == ["d1", "d2", "d3"]
     assert caplog.records == []
+
+
+async def test_a_plugin_learns_that_the_search_was_cancelled(make_pipeline, engine):
+    attentive = Attentive()
+
+    task = asyncio.create_task(serve(make_pipeline({"slow": attentive}, timeout_s=60), engine))
+    await asyncio.to_thread(attentive.begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await asyncio.to_thread(attentive.stopped.wait, 5)
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_plugin_learns_that_its_time_is_over(make_pipeline, engine, blocking, caplog):
+    attentive = Attentive()
+    pipeline = make_pipeline({"slow": attentive, "rules": Sneaker()}, timeout_s=0.05)
+
+    run, _ = await serve(pipeline, engine, blocking=blocking)
+
+    assert run.degraded == {"slow": "timeout"}
+    assert await asyncio.to_thread(attentive.stopped.wait, 5)
+    assert caplog.records == []
+
+
+async def test_a_plugin_without_room_is_reported_as_saturated(make_pipeline, engine):
+    pipeline = make_pipeline({"model": Full()}, breaker=lambda: Breaker(1, 10))
+
+    runs = [(await serve(pipeline, engine))[0] for _ in range(3)]
+
+    assert [run.degraded for run in runs] == [{"model": "saturated"}] * 3
 
 
 def test_nothing_is_logged_about_answers_that_nobody_waits_for(make_pipeline, engine, caplog):
