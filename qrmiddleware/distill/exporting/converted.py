@@ -32,10 +32,10 @@ def _encode_one(model: Any, ids: Ids, types: Ids, pooling: Pooling) -> Numbers: 
     return np.asarray(vectors[0] if pooling == "first" else vectors.mean(0))
 
 
-def open_encoder(folder: Path, compute_type: str) -> Any:  # noqa: ANN401 - as above
-    """Open a converted encoder on the CPU."""
+def open_encoder(folder: Path) -> Any:  # noqa: ANN401 - as above
+    """Open a converted encoder on the CPU, in float32."""
     return library("ctranslate2").Encoder(
-        str(folder), device="cpu", compute_type=compute_type, intra_threads=1
+        str(folder), device="cpu", compute_type="float32", intra_threads=1
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from qrmiddleware.distill.exporting.architectures import Check, Mend, family_of
 from qrmiddleware.distill.exporting.libraries import library, quiet_transformers
+from qrmiddleware.distill.exporting.tokenizer import load_tokenizer
 from qrmiddleware.errors import ConfigError
 
 ROBERTA_PAD_ID: Final = 1
@@ -67,6 +68,9 @@ def mended_converter() -> Any:  # noqa: ANN401 - a class of an untyped library
             if not self._with_pooler:
                 _clear_pooler(model)
             return model
+
+        def load_tokenizer(self, tokenizer_class: Any, folder: str, **_: Any) -> Any:  # noqa: ANN401, ARG002 - of an untyped library
+            return load_tokenizer(Path(folder))
 
     return MendedConverter
 

@@ -29,8 +29,6 @@ ESCI_GAINS: Final[Mapping[str, float]] = {
 }
 """What ESCI's classes are worth to its ranking measure."""
 _LETTERS: Final = {name[0]: name for name in ESCI_GAINS}
-_MAX_TOKENS: Final = 128
-_LEAST_TOKENS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ def describe(reference: Reference, wishes: Wishes) -> Manifest:
         name=wishes.name or checkpoint.name,
         description=wishes.description,
         languages=wishes.languages,
-        architecture=_architecture(reference, pooling_of(checkpoint, wishes.pooling)),
+        architecture=describe_network(reference, pooling_of(checkpoint, wishes.pooling)),
         stored=wishes.stored,
         inputs=_inputs(reference, wishes.inputs),
         labels=labels,
@@ -140,7 +138,8 @@ def _gains(
     return tuple(ESCI_GAINS[name] for name in known)
 
 
-def _architecture(reference: Reference, pooling: Pooling | None) -> Architecture:
+def describe_network(reference: Reference, pooling: Pooling | None) -> Architecture:
+    """Say what the network is."""
     config, family = reference.model.config, reference.checkpoint.family
     layers = config.num_hidden_layers
     if family.encoder_decoder:
@@ -158,23 +157,25 @@ def _architecture(reference: Reference, pooling: Pooling | None) -> Architecture
 
 
 def _inputs(reference: Reference, wished: Inputs | None) -> Inputs:
+    """Take what is wished, lengths that the network has where none are, and facts."""
     checkpoint = reference.checkpoint
+    given = set() if wished is None else wished.model_fields_set
+    wished = wished or Inputs()
     most = checkpoint.positions
-    if wished is not None and most is not None and wished.max_tokens > most:
+    if most is not None and "max_tokens" in given and wished.max_tokens > most:
         message = (
             f"inputs.max_tokens is {wished.max_tokens}, and {checkpoint.folder} has places for "
             f"{most} tokens"
         )
         raise ConfigError(message)
-    if wished is None:
-        surrounding = checkpoint.sentence_transformer
-        trained = surrounding.max_tokens if surrounding else None
-        limit = max(_LEAST_TOKENS, min(trained or _MAX_TOKENS, most or _MAX_TOKENS))
-        wished = Inputs(max_tokens=limit, max_query_tokens=min(32, limit))
-    facts = {
+    facts: dict[str, Any] = {
         "token_types": checkpoint.family.token_types and checkpoint.kind == "cross_encoder",
         "lowercase": _lowers(json.loads(reference.tokenizer.backend_tokenizer.to_str())),
     }
+    if "max_tokens" not in given:
+        surrounding = checkpoint.sentence_transformer
+        trained = surrounding.max_tokens if surrounding else None
+        facts["max_tokens"] = min(trained or wished.max_tokens, most or wished.max_tokens)
     return wished.model_copy(update=facts)
 
 

@@ -5,16 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from qrmiddleware.distill.exporting.checkpoint import Checkpoint, read_checkpoint
+from qrmiddleware.distill.exporting.checkpoint import read_checkpoint
 from qrmiddleware.distill.exporting.converter import convert_network
+from qrmiddleware.distill.exporting.describing import (
+    Stored,
+    Wishes,
+    describe,
+    describe_network,
+    pooling_of,
+)
 from qrmiddleware.distill.exporting.heads import HeadWeights, classifier_head, dense_head
 from qrmiddleware.distill.exporting.libraries import need_libraries
-from qrmiddleware.distill.exporting.measuring import Conversions, measure_parity
+from qrmiddleware.distill.exporting.measuring import measure_parity
 from qrmiddleware.distill.exporting.parity import DEFAULTS, Thresholds, check_parity
 from qrmiddleware.distill.exporting.probes import Probe, default_probes
 from qrmiddleware.distill.exporting.reference import Reference, load_reference
-from qrmiddleware.distill.exporting.describing import Stored, Wishes, describe, pooling_of
-from qrmiddleware.students.folder import new_student, write_student
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.students.folder import StudentFolder, new_student, write_student
 from qrmiddleware.students.manifest import (
     HEAD_FILE,
     MODEL_FOLDER,
@@ -119,33 +126,53 @@ def export_student(
         tell(next(told))
         reference = load_reference(source, with_pooler=pooling_of(source, pooling) == "pooler")
         student = describe(reference, wishes)
-        head = _write_parts(reference, student, folder)
+        _write_parts(reference, student, folder)
         tell(next(told))
         plain = Path(scratch, "float32")
-        _convert(student, source, plain, "float32")
+        _convert(reference, student, plain, "float32")
         tell(next(told))
-        _convert(student, source, folder / MODEL_FOLDER, stored)
+        _convert(reference, student, folder / MODEL_FOLDER, stored)
         tell(next(told))
-        parity = measure_parity(
-            reference,
-            Conversions(plain, folder / MODEL_FOLDER, head),
-            student,
-            tuple(probes or default_probes()),
-        )
+        draft = write_student(folder, student)
+        parity = measure_parity(reference, plain, draft, tuple(probes or default_probes()))
         check_parity(parity, student.kind, thresholds, stored=stored, name=str(checkpoint))
         tell(next(told))
-        return write_student(folder, student.model_copy(update={"parity": parity})).manifest
+        complete = student.model_copy(update={"parity": parity})
+        return write_student(folder, complete, replace=True).manifest
 
 
-def _write_parts(reference: Reference, student: Manifest, folder: Path) -> HeadWeights | None:
-    tokenizer = reference.tokenizer.backend_tokenizer
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.save(str(folder / TOKENIZER_FILE))
+def measure_again(
+    checkpoint: Path, student: StudentFolder, probes: Sequence[Probe] | None = None
+) -> Parity:
+    """Compare a student once more with the checkpoint that it was made of.
+
+    Raises:
+        ConfigError: If that cannot be, since they differ in kind or size, or the checkpoint cannot
+            be used.
+    """
+    need_libraries()
+    manifest = student.manifest
+    source = read_checkpoint(checkpoint, manifest.kind)
+    pooling = manifest.architecture.pooling
+    reference = load_reference(source, with_pooler=pooling == "pooler")
+    theirs = describe_network(reference, pooling)
+    if theirs != manifest.architecture:
+        message = (
+            f"{student.path} was not made of {checkpoint}: its architecture is "
+            f"{manifest.architecture}, and the checkpoint's {theirs}"
+        )
+        raise ConfigError(message)
+    with tempfile.TemporaryDirectory(prefix="qrm-export-") as scratch:
+        plain = Path(scratch, "float32")
+        _convert(reference, manifest, plain, "float32")
+        return measure_parity(reference, plain, student, tuple(probes or default_probes()))
+
+
+def _write_parts(reference: Reference, student: Manifest, folder: Path) -> None:
+    reference.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
     head = _head(reference, student)
     if head is not None:
         head.write(folder / HEAD_FILE)
-    return head
 
 
 def _head(reference: Reference, student: Manifest) -> HeadWeights | None:
@@ -158,6 +185,6 @@ def _head(reference: Reference, student: Manifest) -> HeadWeights | None:
     return None
 
 
-def _convert(student: Manifest, source: Checkpoint, target: Path, stored: Stored) -> None:
+def _convert(reference: Reference, student: Manifest, target: Path, stored: Stored) -> None:
     with_pooler = student.architecture.pooling == "pooler"
-    convert_network(source.folder, target, stored=stored, with_pooler=with_pooler)
+    convert_network(reference.checkpoint.folder, target, stored=stored, with_pooler=with_pooler)

@@ -1,6 +1,9 @@
-"""What comes after the encoder, which CTranslate2 does not run: ``head.safetensors``."""
+"""Takes what comes after the encoder out of a checkpoint: ``head.safetensors``.
 
-from collections.abc import Callable, Mapping
+`qrmiddleware.students.heads` says what that file holds.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from qrmiddleware.distill.exporting.architectures import Head
 from qrmiddleware.distill.exporting.json_files import read_object
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.students.heads import Activation
 from qrmiddleware.students.manifest import Pooling
 
 Numbers = npt.NDArray[np.float32]
@@ -23,7 +27,11 @@ POOLINGS: Final[Mapping[Head, Pooling]] = {
     "dense_relu": "first",
 }
 """Whose vector a cross-encoder's head reads."""
-_ACTIVATIONS: Final[Mapping[str, str]] = {"Tanh": "tanh", "Identity": "identity", "ReLU": "relu"}
+_ACTIVATIONS: Final[Mapping[str, Activation]] = {
+    "Tanh": "tanh",
+    "Identity": "identity",
+    "ReLU": "relu",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +41,11 @@ class HeadWeights:
     Attributes:
         tensors: ``dense.weight``, ``dense.bias``, ``out.weight``, ``out.bias``; either layer may be
             missing.
-        activation: After the dense layer: ``tanh``, ``relu`` or ``identity``.
+        activation: After the dense layer.
     """
 
     tensors: Mapping[str, Numbers]
-    activation: str = "identity"
-
-    def applied(self, vectors: npt.NDArray[np.floating[Any]]) -> Numbers:
-        """Run the layers; shape (rows, hidden) to (rows, labels) or (rows, dimensions)."""
-        found = np.asarray(vectors, dtype=np.float32)
-        if "dense.weight" in self.tensors:
-            found = found @ self.tensors["dense.weight"].T + self.tensors["dense.bias"]
-            found = _FUNCTIONS[self.activation](found)
-        if "out.weight" in self.tensors:
-            found = found @ self.tensors["out.weight"].T + self.tensors["out.bias"]
-        return found
+    activation: Activation = "identity"
 
     def write(self, path: Path) -> None:
         """Write ``head.safetensors``."""
@@ -61,7 +59,7 @@ def classifier_head(model: Any, head: Head) -> HeadWeights:  # noqa: ANN401 - of
             return HeadWeights(_linear("out", model.classifier))
         case "dense_tanh":
             layers = model.classifier.dense, model.classifier.out_proj
-            activation = "tanh"
+            activation: Activation = "tanh"
         case "dense_relu":
             layers = model.pre_classifier, model.classifier
             activation = "relu"
@@ -100,18 +98,3 @@ def dense_head(folder: Path) -> HeadWeights:
         raise ConfigError(message) from error
     tensors["dense.bias"] = bias.astype(np.float32)
     return HeadWeights(tensors, _ACTIVATIONS[named])
-
-
-def _relu(values: Numbers) -> Numbers:
-    return np.maximum(values, 0.0)
-
-
-def _same(values: Numbers) -> Numbers:
-    return values
-
-
-_FUNCTIONS: Final[Mapping[str, Callable[[Numbers], Numbers]]] = {
-    "tanh": np.tanh,
-    "relu": _relu,
-    "identity": _same,
-}

@@ -1,33 +1,28 @@
-"""The heavy libraries of the extra ``distill``, imported when an export needs them."""
+"""The heavy libraries of the extras, imported when something needs them."""
 
 import importlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from qrmiddleware.errors import ConfigError
 
-_EXPORTING = ("torch", "transformers", "ctranslate2", "tokenizers", "safetensors", "numpy")
+SERVING: Final = ("ctranslate2", "tokenizers", "safetensors", "numpy")
+"""What answers of a student need."""
+EXPORTING: Final = ("torch", "transformers", *SERVING)
+"""What exports need."""
 
 
-def need_libraries() -> None:
-    """Look for everything that an export imports, without importing it, which takes seconds.
+def need_libraries(names: Sequence[str] = EXPORTING, *, extra: str = "distill") -> None:
+    """Look for libraries without importing them, which takes seconds.
 
     Raises:
-        ConfigError: If something is not installed; says how to install it.
+        ConfigError: If some are not installed; says how to install them.
     """
-    missing = [name for name in _EXPORTING if importlib.util.find_spec(name) is None]
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError(_missing(missing))
-
-
-def _missing(names: Sequence[str]) -> str:
-    verb = "is" if len(names) == 1 else "are"
-    return (
-        f"{', '.join(names)} {verb} not installed: exporting needs the extra distill, "
-        "pip install 'qrmiddleware[distill]'"
-    )
+        raise ConfigError(_missing(missing, extra))
 
 
 def library(name: str) -> Any:  # noqa: ANN401 - a module without types
@@ -39,7 +34,15 @@ def library(name: str) -> Any:  # noqa: ANN401 - a module without types
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ConfigError(_missing([name.partition(".")[0]])) from error
+        raise ConfigError(_missing([name.partition(".")[0]], "distill")) from error
+
+
+def _missing(names: Sequence[str], extra: str) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    return (
+        f"{', '.join(names)} {verb} not installed, which this needs: "
+        f"pip install 'qrmiddleware[{extra}]'"
+    )
 
 
 @contextmanager

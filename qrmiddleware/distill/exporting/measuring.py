@@ -1,15 +1,12 @@
 """Asks checkpoint and conversion the same, and compares what they say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qrmiddleware.distill.exporting import converted
-from qrmiddleware.distill.exporting.heads import HeadWeights
 from qrmiddleware.distill.exporting.parity import (
     largest_difference,
     mean_cosine,
@@ -18,130 +15,142 @@ from qrmiddleware.distill.exporting.parity import (
 )
 from qrmiddleware.distill.exporting.probes import Probe, texts_of
 from qrmiddleware.distill.exporting.reference import Ids, Reference
+from qrmiddleware.students.bi_encoder import BiEncoder
+from qrmiddleware.students.cross_encoder import CrossEncoder
+from qrmiddleware.students.folder import StudentFolder
+from qrmiddleware.students.heads import Floats, Head, softmax
 from qrmiddleware.students.manifest import Manifest, Parity
-
-Numbers = npt.NDArray[np.floating[Any]]
+from qrmiddleware.students.settings import ComputeType, RuntimeSettings
 
 WRITTEN: Final = 8
 """Tokens that a generator writes for each probe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversions:
-    """What is compared with a checkpoint.
-
-    Attributes:
-        plain: Folder of the network in float32.
-        stored: Folder of the network as it shall be stored.
-        head: What comes after the encoder; ``None`` without.
-    """
-
-    plain: Path
-    stored: Path
-    head: HeadWeights | None
-
-
 def measure_parity(
-    reference: Reference, conversions: Conversions, student: Manifest, probes: Sequence[Probe]
+    reference: Reference, plain: Path, student: StudentFolder, probes: Sequence[Probe]
 ) -> Parity:
-    """Compare a conversion with its checkpoint.
+    """Compare a student with its checkpoint.
+
+    Its network in float32 gets the token ids that the checkpoint gets. As it is stored, an encoder
+    is asked through the runtime that serves it, tokenizer and head included.
 
     Args:
         reference: The checkpoint.
-        conversions: What was made of it.
-        student: Says what the student is; its ``files`` and ``parity`` do not matter.
+        plain: Folder of the network, converted in float32.
+        student: What was made of it.
         probes: Cut where they are longer than the student reads.
     """
-    probes = tuple(_fitting(reference, student, probe) for probe in probes)
-    match student.kind:
+    probes = tuple(_fitting(reference, student.manifest, probe) for probe in probes)
+    match student.manifest.kind:
         case "cross_encoder":
-            return _of_scores(reference, conversions, student, probes)
+            return _of_scores(reference, plain, student, probes)
         case "bi_encoder":
-            return _of_vectors(reference, conversions, student, texts_of(probes))
+            return _of_vectors(reference, plain, student, texts_of(probes))
         case "generator":
-            return _of_outputs(reference, conversions, student, probes)
+            return _of_outputs(reference, plain, student, probes)
 
 
-def scores_of(logits: Numbers, gains: Sequence[float]) -> Numbers:
-    """Turn logits into what hits are ranked by; shape (rows, labels) to (rows,)."""
-    if not gains:
-        return logits[:, 0]
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    scores: Numbers = shares @ np.asarray(gains, dtype=np.float32)
-    return scores
+def as_stored(manifest: Manifest) -> RuntimeSettings:
+    """Compute in the precision of the stored weights, on one thread of the CPU."""
+    compute: ComputeType = "int8" if manifest.stored.startswith("int8") else "float32"
+    return RuntimeSettings(
+        device="cpu", compute_type=compute, inter_threads=1, intra_threads=1, cache_bytes=0
+    )
 
 
 def _of_scores(
-    reference: Reference, conversions: Conversions, student: Manifest, probes: Sequence[Probe]
+    reference: Reference, plain: Path, student: StudentFolder, probes: Sequence[Probe]
 ) -> Parity:
     theirs = reference.logits(probes)
     rows = [reference.pair_ids(*probe) for probe in probes]
-    plain, stored = _encoded(conversions, student, rows)
-    gains = student.gains
+    served = CrossEncoder.open(student.path, as_stored(student.manifest))
+    try:
+        ours = np.concatenate([served.logits(query, [text]) for query, text in probes])
+    finally:
+        served.close()
+    gains = student.manifest.gains
     return Parity(
         probes=len(probes),
-        float32_difference=largest_difference(plain, theirs),
-        correlation=rank_correlation(scores_of(stored, gains), scores_of(theirs, gains)),
+        float32_difference=largest_difference(_encoded(plain, student, rows), theirs),
+        correlation=rank_correlation(_scores(ours, gains), _scores(theirs, gains)),
     )
 
 
 def _of_vectors(
-    reference: Reference, conversions: Conversions, student: Manifest, texts: Sequence[str]
+    reference: Reference, plain: Path, student: StudentFolder, texts: Sequence[str]
 ) -> Parity:
-    pooling = student.architecture.pooling
-    theirs = reference.vectors(texts, pooling) if pooling else np.empty(0)
-    if conversions.head is not None:
-        theirs = conversions.head.applied(theirs)
+    theirs = _head_of(student)(_pooled_by(reference, student, texts))
     ids = [reference.text_ids(text) for text in texts]
-    plain, stored = _encoded(conversions, student, [(each, (0,) * len(each)) for each in ids])
+    rows = [(each, (0,) * len(each)) for each in ids]
+    served = BiEncoder.open(student.path, as_stored(student.manifest))
+    try:
+        ours = served.vectors(texts)
+    finally:
+        served.close()
     return Parity(
         probes=len(texts),
-        float32_difference=largest_difference(plain, theirs),
-        correlation=mean_cosine(stored, theirs),
+        float32_difference=largest_difference(_encoded(plain, student, rows), theirs),
+        correlation=mean_cosine(ours, theirs),
     )
 
 
-def _encoded(
-    conversions: Conversions, student: Manifest, rows: Sequence[tuple[Ids, Ids]]
-) -> tuple[Numbers, Numbers]:
-    """Return logits or vectors of the conversion in float32, and as it is stored."""
-    answers: list[Numbers] = []
-    for folder, compute_type in ((conversions.plain, "float32"), (conversions.stored, "default")):
-        model = converted.open_encoder(folder, compute_type)
-        vectors = converted.encode(model, rows, student.architecture.pooling or "mean")
-        head = conversions.head
-        answers.append(vectors if head is None else head.applied(vectors))
-    return answers[0], answers[1]
+def _pooled_by(reference: Reference, student: StudentFolder, texts: Sequence[str]) -> Floats:
+    return reference.vectors(texts, student.manifest.architecture.pooling or "mean")
+
+
+def _encoded(plain: Path, student: StudentFolder, rows: Sequence[tuple[Ids, Ids]]) -> Floats:
+    pooling = student.manifest.architecture.pooling or "mean"
+    model = converted.open_encoder(plain)
+    return _head_of(student)(converted.encode(model, rows, pooling))
+
+
+def _head_of(student: StudentFolder) -> Head:
+    file = student.head_file
+    return Head() if file is None else Head.read(file, student.manifest)
+
+
+def _scores(logits: Floats, gains: Sequence[float]) -> Floats:
+    """Turn logits into what hits are ranked by; shape (rows, labels) to (rows,)."""
+    if not gains:
+        return logits[:, 0]
+    return softmax(logits) @ np.asarray(gains, dtype=np.float32)
 
 
 def _of_outputs(
-    reference: Reference, conversions: Conversions, student: Manifest, probes: Sequence[Probe]
+    reference: Reference, plain: Path, student: StudentFolder, probes: Sequence[Probe]
 ) -> Parity:
     both = reference.checkpoint.family.encoder_decoder
-    plain = converted.open_writer(conversions.plain, "float32", encoder_decoder=both)
-    stored = converted.open_writer(conversions.stored, "default", encoder_decoder=both)
-    apart = 0.0
+    exact = converted.open_writer(plain, "float32", encoder_decoder=both)
+    apart, compared = 0.0, 0
     for query, text in probes:
-        source = _prompt(student, query)
-        sources = reference.tokens(reference.text_ids(source))
-        targets = reference.tokens(reference.plain_ids(text))
-        ours = converted.log_probabilities(plain, sources, targets, encoder_decoder=both)
+        source = _prompt(student.manifest, query)
         theirs = reference.log_probabilities(source, text)
-        apart = max(apart, largest_difference(ours, theirs))
-    queries = [_prompt(student, text) for text in texts_of(probes)]
-    written = [reference.tokens(reference.greedy(query, WRITTEN)) for query in queries]
-    again = [
-        list(
-            converted.greedy(
-                stored, reference.tokens(reference.text_ids(query)), WRITTEN, encoder_decoder=both
-            )
-        )
-        for query in queries
-    ]
+        if theirs.size:
+            sources = reference.tokens(reference.text_ids(source))
+            targets = reference.tokens(reference.plain_ids(text))
+            ours = converted.log_probabilities(exact, sources, targets, encoder_decoder=both)
+            apart, compared = max(apart, largest_difference(ours, theirs)), compared + 1
     return Parity(
-        probes=len(probes), float32_difference=apart, equal_outputs=share_equal(again, written)
+        probes=compared,
+        float32_difference=apart,
+        equal_outputs=_share_equal(reference, student, texts_of(probes)),
     )
+
+
+def _share_equal(reference: Reference, student: StudentFolder, texts: Sequence[str]) -> float:
+    both = reference.checkpoint.family.encoder_decoder
+    compute = as_stored(student.manifest).compute_type
+    model = converted.open_writer(student.model_folder, compute, encoder_decoder=both)
+    theirs: list[Sequence[str]] = []
+    ours: list[Sequence[str]] = []
+    for text in texts:
+        source = _prompt(student.manifest, text)
+        ids = reference.text_ids(source)
+        if ids:
+            theirs.append(tuple(reference.tokens(reference.greedy(source, WRITTEN))))
+            sources = reference.tokens(ids)
+            ours.append(converted.greedy(model, sources, WRITTEN, encoder_decoder=both))
+    return share_equal(ours, theirs)
 
 
 def _prompt(student: Manifest, query: str) -> str:

@@ -108,4 +108,4 @@ def mean_cosine(ours: Numbers, theirs: Numbers) -> float:
 
 def share_equal(ours: Sequence[object], theirs: Sequence[object]) -> float:
     """Return the share of places at which both are equal."""
-    return sum(a == b for a, b in zip(ours, theirs, strict=True)) / len(ours)
+    return sum(a == b for a, b in zip(ours, theirs, strict=True)) / max(1, len(ours))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from qrmiddleware.distill.exporting.checkpoint import Checkpoint
 from qrmiddleware.distill.exporting.libraries import library, quiet_transformers
+from qrmiddleware.distill.exporting.tokenizer import load_tokenizer
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.manifest import Kind, Pooling
 
@@ -107,7 +108,7 @@ class Reference:
 
     def _run(self, ids: Ids, types: Ids) -> Any:  # noqa: ANN401 - an output of transformers
         torch = library("torch")
-        given = {"input_ids": torch.tensor([ids])}
+        given = {"input_ids": torch.tensor([ids], dtype=torch.long)}
         if self.checkpoint.family.token_types:
             given["token_type_ids"] = torch.tensor([types])
         with torch.no_grad():
@@ -116,7 +117,7 @@ class Reference:
     def _decode(self, sources: Ids, written: Ids) -> Any:  # noqa: ANN401 - a tensor
         """Return the logarithm of the next token's distribution after each token."""
         torch = library("torch")
-        given = {"input_ids": torch.tensor([sources])}
+        given = {"input_ids": torch.tensor([sources], dtype=torch.long)}
         if self.checkpoint.family.encoder_decoder:
             start = self.model.config.decoder_start_token_id
             given["decoder_input_ids"] = torch.tensor([(start, *written)])
@@ -136,20 +137,18 @@ def load_reference(checkpoint: Checkpoint, *, with_pooler: bool = True) -> Refer
 
     Raises:
         ConfigError: If transformers cannot, weights are missing, which transformers would draw by
-            chance, or the checkpoint has no fast tokenizer.
+            chance, or there is no fast tokenizer.
     """
     with quiet_transformers() as transformers:
         model_class = getattr(transformers, _class_of(checkpoint))
-        local = {"local_files_only": True}
         try:
             model, told = model_class.from_pretrained(
                 checkpoint.folder,
                 dtype=library("torch").float32,
                 use_safetensors=True,
                 output_loading_info=True,
-                **local,
+                local_files_only=True,
             )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint.folder, **local)
         except Exception as error:  # transformers raises anything, safetensors' own included
             message = f"{checkpoint.folder} cannot be loaded by transformers: {error}"
             raise ConfigError(message) from error
@@ -160,13 +159,7 @@ def load_reference(checkpoint: Checkpoint, *, with_pooler: bool = True) -> Refer
             f"{checkpoint.kind} needs: it was trained as something else"
         )
         raise ConfigError(message)
-    if not tokenizer.is_fast:
-        message = (
-            f"{checkpoint.folder} has a {type(tokenizer).__name__}, which has no fast form that "
-            "the tokenizers library reads, as students need (tokenizer.json)"
-        )
-        raise ConfigError(message)
-    return Reference(checkpoint, model.eval(), tokenizer)
+    return Reference(checkpoint, model.eval(), load_tokenizer(checkpoint.folder))
 
 
 def _class_of(checkpoint: Checkpoint) -> str:

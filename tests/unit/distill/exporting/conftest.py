@@ -86,10 +86,17 @@ def make_tokenizer(style: str) -> Any:
             pair=pair,
             special_tokens=[(token, numbered[token]) for token in SPECIALS[style]],
         )
-    names = {"pad": ("[PAD]", "<pad>"), "unk": ("[UNK]", "<unk>"), "eos": ("</s>",), "bos": ("<s>",)}
+    names = {
+        "pad": ("[PAD]", "<pad>"),
+        "unk": ("[UNK]", "<unk>"),
+        "eos": ("</s>",),
+        "bos": ("<s>",),
+    }
     names |= {"cls": ("[CLS]",), "sep": ("[SEP]",)}
     special = {
-        f"{name}_token": token for name, tokens in names.items() for token in tokens
+        f"{name}_token": token
+        for name, tokens in names.items()
+        for token in tokens
         if token in numbered
     }
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
@@ -107,9 +114,17 @@ def sizes_of(family: str, vocabulary: int) -> dict[str, Any]:
             shape = {"d_model": WIDTH, "d_kv": 16, "d_ff": 2 * WIDTH, "num_heads": 2}
             return {"vocab_size": vocabulary, "num_layers": 2, "num_decoder_layers": 2, **shape}
         case "bart" | "marian":
-            both = {f"{side}_{part}": size for side in ("encoder", "decoder") for part, size in
-                    (("layers", 2), ("attention_heads", 2), ("ffn_dim", 2 * WIDTH))}
-            return {"vocab_size": vocabulary, "d_model": WIDTH, "max_position_embeddings": 64, **both}
+            both = {
+                f"{side}_{part}": size
+                for side in ("encoder", "decoder")
+                for part, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 2 * WIDTH))
+            }
+            return {
+                "vocab_size": vocabulary,
+                "d_model": WIDTH,
+                "max_position_embeddings": 64,
+                **both,
+            }
     shape = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 2}
     if family in {"llama", "qwen2", "qwen3"}:
         shape |= {"num_key_value_heads": 1, "head_dim": WIDTH // 2}
@@ -123,7 +138,11 @@ def ids_of(family: str, style: str, vocabulary: list[str]) -> dict[str, Any]:
         ids["eos_token_id"] = vocabulary.index("</s>")
     if style == "decoder":
         ids["bos_token_id"] = vocabulary.index("<s>")
-    starts = {"t5": ids["pad_token_id"], "mt5": ids["pad_token_id"], "bart": ids.get("eos_token_id")}
+    starts = {
+        "t5": ids["pad_token_id"],
+        "mt5": ids["pad_token_id"],
+        "bart": ids.get("eos_token_id"),
+    }
     starts["marian"] = ids["pad_token_id"]
     if family in starts:
         ids["decoder_start_token_id"] = starts[family]
@@ -146,9 +165,11 @@ def make_checkpoint(tmp_path) -> Made:
         vocabulary = vocabulary_of(style)
         given = sizes_of(family, len(vocabulary)) | ids_of(family, style, vocabulary)
         made = getattr(transformers, f"{CLASSES[family]}Config")(**given | config)
-        suffix = HEADS.get(family, "ForCausalLM") if task == "generator" else {
-            "cross_encoder": "ForSequenceClassification", "bi_encoder": "Model"
-        }[task]
+        suffix = (
+            HEADS.get(family, "ForCausalLM")
+            if task == "generator"
+            else {"cross_encoder": "ForSequenceClassification", "bi_encoder": "Model"}[task]
+        )
         model = getattr(transformers, f"{CLASSES[family]}{suffix}")(made)
         with torch.no_grad():
             for parameter in model.parameters():
