@@ -128,10 +128,9 @@ def export(
 
 def _report(made: Manifest, to: Path) -> None:
     network = made.architecture
-    lines = [
-        f"wrote {to}: {made.kind} {made.name}, {network.family} with {network.layers} layers of "
-        f"{network.hidden}, stored as {made.stored}, {describe_size(size_bytes(to))}"
-    ]
+    size = describe_size(size_bytes(to))
+    shape = f"{network.family} with {network.layers} layers of {network.hidden}"
+    lines = [f"wrote {to}: {made.kind} {made.name}, {shape}, stored as {made.stored}, {size}"]
     if made.parity is not None:
         lines.append(f"it says what the checkpoint says: {describe_parity(made.parity)}")
     if made.kind == "cross_encoder" and not made.labels and made.calibration is None:

@@ -1,12 +1,13 @@
 """Options that ``qrm models export`` and ``verify`` share: probes, and what must be reached."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qrmiddleware.distill.exporting.parity import Thresholds
     from qrmiddleware.distill.exporting.probes import Probe
 

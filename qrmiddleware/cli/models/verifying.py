@@ -1,6 +1,5 @@
 """``qrm models verify``: whether a student still is, and says, what it was and said."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,8 @@ from qrmiddleware.students.folder import StudentFolder, read_student
 from qrmiddleware.students.manifest import Parity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qrmiddleware.distill.exporting.parity import Thresholds
     from qrmiddleware.distill.exporting.probes import Probe
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from qrmiddleware.distill.exporting.checkpoint import Checkpoint
 from qrmiddleware.distill.exporting.heads import POOLINGS
 from qrmiddleware.distill.exporting.reference import Reference
+from qrmiddleware.distill.exporting.tokenizer import gives_token_types
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.manifest import (
     Architecture,
@@ -169,7 +170,9 @@ def _inputs(reference: Reference, wished: Inputs | None) -> Inputs:
         )
         raise ConfigError(message)
     facts: dict[str, Any] = {
-        "token_types": checkpoint.family.token_types and checkpoint.kind == "cross_encoder",
+        "token_types": checkpoint.kind == "cross_encoder"
+        and checkpoint.family.token_types
+        and gives_token_types(reference.tokenizer),
         "lowercase": _lowers(json.loads(reference.tokenizer.backend_tokenizer.to_str())),
     }
     if "max_tokens" not in given:

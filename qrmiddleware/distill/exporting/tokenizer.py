@@ -39,3 +39,8 @@ def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - of transformers
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     return tokenizer
+
+
+def gives_token_types(tokenizer: Any) -> bool:  # noqa: ANN401 - of transformers
+    """Whether the model was told query and text apart; a generic tokenizer mostly does not."""
+    return "token_type_ids" in tokenizer.model_input_names

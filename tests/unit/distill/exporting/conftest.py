@@ -70,7 +70,7 @@ def vocabulary_of(style: str) -> list[str]:
     return [*SPECIALS[style], *words, *last]
 
 
-def make_tokenizer(style: str) -> Any:
+def make_tokenizer(style: str, *, token_types: bool = True) -> Any:
     import tokenizers
     from tokenizers import models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -99,7 +99,9 @@ def make_tokenizer(style: str) -> Any:
         for token in tokens
         if token in numbered
     }
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+    told = ["input_ids", "token_type_ids", "attention_mask"]
+    names = {"model_input_names": told} if style == "bert" and token_types else {}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special, **names)
 
 
 def sizes_of(family: str, vocabulary: int) -> dict[str, Any]:
@@ -156,7 +158,9 @@ def make_checkpoint(tmp_path) -> Made:
     """Write a checkpoint of a family with random weights, wide enough to tell texts apart."""
     pytest.importorskip("torch")
 
-    def make(family: str, task: str, *, name: str = "checkpoint", **config: Any) -> Path:
+    def make(
+        family: str, task: str, *, name: str = "checkpoint", token_types: bool = True, **config: Any
+    ) -> Path:
         import torch
         import transformers
 
@@ -176,7 +180,7 @@ def make_checkpoint(tmp_path) -> Made:
                 if parameter.dim() > 1:
                     parameter.mul_(SPREAD / max(1e-6, float(parameter.std())))
         model.save_pretrained(tmp_path / name)
-        make_tokenizer(style).save_pretrained(tmp_path / name)
+        make_tokenizer(style, token_types=token_types).save_pretrained(tmp_path / name)
         return tmp_path / name
 
     return make
