@@ -9,6 +9,7 @@ from qrmiddleware.cli import demo, inspect, serving
 from qrmiddleware.cli.console import err, out
 from qrmiddleware.cli.distill.app import build_label_app
 from qrmiddleware.cli.evaluate.app import build_evaluate_app
+from qrmiddleware.cli.models.app import build_models_app
 
 COMMANDS_GROUP: Final = "qrmiddleware.commands"
 """Entry points here are typer applications; their name is the sub-command."""
@@ -39,6 +40,7 @@ def build_app() -> typer.Typer:
     app.command("config-schema")(serving.config_schema)
     app.add_typer(build_evaluate_app(), name="eval")
     app.add_typer(build_label_app(), name="label")
+    app.add_typer(build_models_app(), name="models")
     for point in sorted(entry_points(group=COMMANDS_GROUP)):
         try:
             app.add_typer(point.load(), name=point.name)
