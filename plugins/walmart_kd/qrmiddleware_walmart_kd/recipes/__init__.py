@@ -1,0 +1,1 @@
+"""How the students of ``plugin: walmart_kd`` are trained."""
