@@ -1,0 +1,67 @@
+"""Rows of token ids, and how they are cut into batches: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_TOKEN_TYPES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One input of an encoder.
+
+    Attributes:
+        ids: Tokens, special ones included.
+        types: Per token 0 for the query, 1 for the text; 0 everywhere where the model does not
+            tell them apart.
+    """
+
+    ids: tuple[int, ...]
+    types: tuple[int, ...]
+
+
+def check_rows(rows: Sequence[Row], *, vocabulary: int) -> None:
+    """Refuse what CTranslate2 would read beyond its tables for, or crash on.
+
+    Raises:
+        ValueError: If a row is empty, its types do not fit its ids, or a number is out of range.
+    """
+    for number, row in enumerate(rows):
+        if not row.ids:
+            message = f"row {number} has no tokens"
+            raise ValueError(message)
+        if len(row.types) != len(row.ids):
+            message = f"row {number} has {len(row.ids)} ids and {len(row.types)} types"
+            raise ValueError(message)
+        if min(row.ids) < 0 or max(row.ids) >= vocabulary:
+            found = next(each for each in row.ids if not 0 <= each < vocabulary)
+            message = f"row {number} has token {found}; the model knows 0 to {vocabulary - 1}"
+            raise ValueError(message)
+        if min(row.types) < 0 or max(row.types) >= _TOKEN_TYPES:
+            message = f"row {number} has token types {sorted(set(row.types))}; known are 0 and 1"
+            raise ValueError(message)
+
+
+def cut(lengths: Sequence[int], *, budget: int, parts: int) -> list[list[int]]:
+    """Cut rows into batches of like length and about equally many tokens, longest first.
+
+    Args:
+        lengths: Tokens of each row.
+        budget: Most tokens of a batch, padding included; a longer row is alone in its batch.
+        parts: How many batches are wanted at least; there are fewer where there are fewer rows.
+
+    Returns:
+        Row numbers; every row is in exactly one batch.
+    """
+    share = sum(lengths) / parts
+    batches: list[list[int]] = []
+    seen, slot = 0, -1
+    for row in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
+        reached = int((seen + lengths[row] / 2) / share)
+        fits = batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget
+        if reached == slot and fits:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+        seen, slot = seen + lengths[row], reached
+    return batches

@@ -1,0 +1,176 @@
+"""The layers after the encoder, in numpy: ``head.safetensors`` in, logits out.
+
+The file holds float32 or float16 tensors, named as torch's linear layers are:
+
+| tensor | shape | held by |
+|---|---|---|
+| ``dense.weight``, ``dense.bias`` | (width, hidden), (width,) | heads with a layer in between |
+| ``out.weight``, ``out.bias`` | (logits, width or hidden), (logits,) | cross-encoders |
+
+and ``activation`` in its metadata, of the dense layer: ``tanh`` (RoBERTa, XLM-R), ``relu``
+(DistilBERT) or ``identity``. A bias may be left out, which is a bias of zeros. BERT has no dense
+layer here, since its pooler is a part of the encoder; a bi-encoder has no ``out``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.students.manifest import Calibration, Manifest
+
+Activation = Literal["identity", "relu", "tanh"]
+Floats = NDArray[np.float32]
+
+_NAMES: Final = frozenset({"dense.weight", "dense.bias", "out.weight", "out.bias"})
+_STORED: Final = (np.dtype(np.float32), np.dtype(np.float16))
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """One layer: vectors @ weight.T + bias.
+
+    Attributes:
+        weight: Shape (outputs, inputs).
+        bias: Shape (outputs,).
+    """
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, vectors: Floats) -> Floats:
+        """Return shape (rows, outputs)."""
+        return np.asarray(vectors @ self.weight.T + self.bias, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a student computes of the encoder's vectors.
+
+    Attributes:
+        dense: The layer in between, if there is one.
+        activation: Of ``dense``.
+        out: The last layer; ``None`` where vectors are the answer.
+    """
+
+    dense: Linear | None = None
+    activation: Activation = "identity"
+    out: Linear | None = None
+
+    @classmethod
+    def read(cls, file: Path, manifest: Manifest) -> Self:
+        """Read a head and check it against its student's manifest.
+
+        Raises:
+            ConfigError: If the file is broken, or a tensor is missing, unknown, of another type
+                or shape than the manifest asks for, or not finite.
+        """
+        try:
+            with safe_open(file, framework="numpy") as stored:
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+                metadata = stored.metadata() or {}
+        except (SafetensorError, TypeError, OSError) as error:
+            problem = f"{file} is no head that safetensors reads: {error}"
+            raise ConfigError(problem) from error
+        problem = "; ".join(_problems(tensors, metadata, manifest))
+        if problem:
+            message = f"{file}: {problem}: make the student anew (qrm models export)"
+            raise ConfigError(message)
+        activation: Activation = metadata.get("activation", "identity")
+        return cls(_linear("dense", tensors), activation, _linear("out", tensors))
+
+    def __call__(self, vectors: Floats) -> Floats:
+        """Return logits or vectors, shape (rows, outputs), of vectors, shape (rows, hidden).
+
+        What is too large for float32 becomes infinite or no number.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.dense is not None:
+                vectors = _activate(self.dense(vectors), self.activation)
+            return vectors if self.out is None else self.out(vectors)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return each row's probabilities."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def sigmoid(logits: Floats, calibration: Calibration | None) -> Floats:
+    """Return the share of relevant hits that each logit stands for.
+
+    Args:
+        logits: Of any shape, which is kept.
+        calibration: Measured slope and intercept; ``None`` leaves the logits as they are.
+    """
+    measured = calibration or Calibration()
+    scaled = measured.slope * logits + measured.intercept
+    return np.asarray(0.5 * (1 + np.tanh(scaled / 2)), np.float32)
+
+
+def _activate(vectors: Floats, activation: Activation) -> Floats:
+    if activation == "tanh":
+        return np.tanh(vectors)
+    return np.maximum(vectors, 0) if activation == "relu" else vectors
+
+
+def _linear(name: str, tensors: Mapping[str, NDArray[np.generic]]) -> Linear | None:
+    weight = tensors.get(f"{name}.weight")
+    if weight is None:
+        return None
+    bias = tensors.get(f"{name}.bias", np.zeros(len(weight)))
+    return Linear(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def _problems(
+    tensors: Mapping[str, NDArray[np.generic]], metadata: Mapping[str, str], manifest: Manifest
+) -> list[str]:
+    unknown = sorted(tensors.keys() - _NAMES)
+    problems = [f"unknown tensor {name}" for name in unknown]
+    for name in sorted(tensors.keys() & _NAMES):
+        if tensors[name].dtype not in _STORED:
+            problems.append(f"{name} is {tensors[name].dtype}, not float32 or float16")
+        elif not np.isfinite(tensors[name].astype(np.float32)).all():
+            problems.append(f"{name} holds values that are not finite")
+    activation = metadata.get("activation", "identity")
+    if activation not in get_args(Activation):
+        known = ", ".join(get_args(Activation))
+        problems.append(f"activation {activation!r} is none of {known}")
+    return problems or _misshapen(tensors, manifest)
+
+
+def _misshapen(tensors: Mapping[str, NDArray[np.generic]], manifest: Manifest) -> list[str]:
+    width = manifest.architecture.hidden
+    problems = []
+    has_dense = any(name.startswith("dense.") for name in tensors)
+    if has_dense:
+        outputs = next(iter(tensors.get("dense.weight", np.empty(0)).shape), 0)
+        problems += _shape_problems("dense", (outputs, width), tensors)
+        width = outputs
+    if manifest.kind == "cross_encoder":
+        problems += _shape_problems("out", (max(1, len(manifest.labels)), width), tensors)
+    elif "out.weight" in tensors or not has_dense:
+        problems.append(f"a {manifest.kind} has dense.weight, and no out.weight")
+    return problems
+
+
+def _shape_problems(
+    name: str, shape: tuple[int, int], tensors: Mapping[str, NDArray[np.generic]]
+) -> list[str]:
+    found = {part: tensors.get(f"{name}.{part}") for part in ("weight", "bias")}
+    expected = {"weight": shape, "bias": shape[:1]}
+    problems = []
+    for part, tensor in found.items():
+        if tensor is None and part == "weight":
+            problems.append(f"{name}.weight is missing")
+        elif tensor is not None and tensor.shape != expected[part]:
+            problems.append(
+                f"{name}.{part} has shape {tensor.shape}, where the manifest's labels and hidden "
+                f"ask for {expected[part]}"
+            )
+    return problems
