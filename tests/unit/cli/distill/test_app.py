@@ -2,7 +2,7 @@ def test_every_kind_of_teacher_has_a_command(qrm):
     ran = qrm("label", "--help")
 
     assert ran.code == 0
-    for name in ("llm", "classifier", "judgments"):
+    for name in ("llm", "classifier", "student", "judgments"):
         assert name in ran.out
 
 

@@ -2,6 +2,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from qrmiddleware.distill.label_store import read_labels
+from qrmiddleware.students.cross_encoder import CrossEncoder
+
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is there")
 def test_says_which_extra_is_needed(qrm, pairs):
@@ -9,6 +12,37 @@ def test_says_which_extra_is_needed(qrm, pairs):
 
     assert ran.code == 2
     assert "pip install 'qrmiddleware[distill]'" in ran.err
+
+
+def test_a_student_labels_pairs_without_torch(qrm, pairs, make_student, tmp_path):
+    folder = make_student(labels=("no", "yes"), gains=(0.0, 1.0))
+
+    ran = qrm("label", "student", pairs, "--student", folder)
+
+    assert ran.code == 0, ran.err
+    assert "12 pairs labelled now, 0 were known. Teacher: student:tiny:" in ran.err
+    for label in read_labels(tmp_path / "pairs.labels.jsonl"):
+        assert label.target == pytest.approx(label.probabilities["yes"])
+
+
+def test_a_student_with_one_logit_labels_as_it_scores(qrm, pairs, make_student, tmp_path):
+    folder = make_student()
+
+    qrm("label", "student", pairs, "--student", folder)
+
+    student = CrossEncoder.open(folder)
+    for label in read_labels(tmp_path / "pairs.labels.jsonl"):
+        (score,) = student.scores(label.query, [f"Shoe {label.doc_id[1:]}"])
+        assert label.target == pytest.approx(float(score), abs=1e-4)
+        assert label.logit is not None
+    student.close()
+
+
+def test_a_folder_that_holds_no_student_is_an_error(qrm, pairs, tmp_path):
+    ran = qrm("label", "student", pairs, "--student", tmp_path)
+
+    assert ran.code == 2
+    assert str(tmp_path) in ran.err.replace("\n", "")
 
 
 @pytest.mark.students
