@@ -18,5 +18,6 @@ def build_label_app() -> typer.Typer:
     )
     app.command("llm")(asking_llm.label_by_llm)
     app.command("classifier")(asking_models.label_by_classifier)
+    app.command("student")(asking_models.label_by_student)
     app.command("judgments")(looking_up.label_by_judgments)
     return app

@@ -1,6 +1,7 @@
-"""``qrm label classifier``: a checkpoint labels pairs."""
+"""``qrm label classifier`` and ``student``: a checkpoint or a student labels pairs."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from qrmiddleware.cli.distill.labelling import (
 )
 from qrmiddleware.distill.classes import read_gains
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher
+from qrmiddleware.distill.teachers.student import StudentTeacher
+from qrmiddleware.errors import ConfigError
 
 
 class DeviceChoice(StrEnum):
@@ -75,3 +78,35 @@ def label_by_classifier(
     )
     teacher = ClassifierTeacher(options)
     run_teacher(teacher, pairs, labels_file(pairs, labels), failure_limit)
+
+
+def label_by_student(
+    pairs: PairsArgument,
+    student: Annotated[Path, typer.Option(help="Folder of a student that is a cross-encoder.")],
+    labels: LabelsOption = None,
+    failure_limit: FailureLimitOption = 0.2,
+) -> None:
+    """Label pairs with a student that is there already: the teacher of a smaller one.
+
+    Needs the extra `students`, and no torch.
+
+    Examples:
+
+        qrm label student pairs.jsonl --student ./models/relevance
+    """
+    try:
+        from qrmiddleware.students.cross_encoder import (  # noqa: PLC0415 extra `students`
+            CrossEncoder,
+        )
+    except ImportError as error:
+        message = "a student as teacher needs ctranslate2: pip install 'qrmiddleware[students]'"
+        raise ConfigError(message) from error
+    from qrmiddleware.students.folder import read_student, student_hash  # noqa: PLC0415 as above
+
+    fingerprint = student_hash(read_student(student, expect={"cross_encoder"}))
+    opened = CrossEncoder.open(student)
+    try:
+        teacher = StudentTeacher(opened, fingerprint)
+        run_teacher(teacher, pairs, labels_file(pairs, labels), failure_limit)
+    finally:
+        opened.close()

@@ -53,7 +53,7 @@ class JudgmentTeacher:
 
     @property
     def name(self) -> str:
-        """Source, and a hash of all judgments and targets: when one changes, all is labelled anew."""
+        """Source, and a hash of all judgments and targets: if one changes, all is labelled anew."""
         return self._name
 
     def label(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:

@@ -281,7 +281,7 @@ class LlmTeacher:
         self, pair: Pair, verdict: Verdict | AnswerError, tokens: tuple[int, int]
     ) -> Outcome:
         if isinstance(verdict, AnswerError):
-            return Unlabelled(pair, verdict.reason, verdict.detail, *tokens)
+            return Unlabelled(pair, verdict.reason.value, verdict.detail, *tokens)
         gains = self._options.classes.gains
         told = verdict.probabilities
         target = verdict.grade.gain if told is None else expected_gain(told, gains)

@@ -1,0 +1,237 @@
+import asyncio
+import ssl
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+
+import pytest
+import trustme
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from qrmiddleware.distill.labels import LabellingError
+from qrmiddleware.distill.teachers.endpoint import (
+    BusyError,
+    Endpoint,
+    EndpointOptions,
+    RejectedError,
+)
+from qrmiddleware.errors import ConfigError
+
+REQUEST = {"model": "m", "messages": [{"role": "user", "content": "?"}], "seed": 1}
+
+
+class Answers:
+    """Gives one answer after the other; then it is fine."""
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.asked = []
+        self.times = []
+
+    async def handle(self, request):
+        self.times.append(time.perf_counter())
+        self.asked.append(
+            (request.path, request.headers.get("authorization"), await request.json())
+        )
+        return self.script.pop(0) if self.script else web.json_response({"fine": True})
+
+
+def app_of(answers):
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answers.handle)
+    return app
+
+
+def busy(**headers):
+    return web.json_response({"error": {"message": "slow\ndown"}}, status=429, headers=headers)
+
+
+def http_date(*, seconds):
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+async def ask(answers, **options):
+    async with TestServer(app_of(answers)) as server:
+        url = str(server.make_url("/v1"))
+        told = {"url": url, "backoff_s": 0.001, "timeout_s": 5.0, "attempts": 3} | options
+        if told["url"] == "whole":
+            told["url"] = f"{url}/chat/completions/"
+        async with Endpoint(EndpointOptions(**told)) as endpoint:
+            return await endpoint.ask(REQUEST)
+
+
+@pytest.mark.parametrize("options", [{}, {"url": "whole"}])
+async def test_asks_as_openai_does(options):
+    answers = Answers()
+
+    assert await ask(answers, api_key="secret", **options) == {"fine": True}
+    assert answers.asked == [("/v1/chat/completions", "Bearer secret", REQUEST)]
+
+
+def test_a_key_is_not_shown():
+    assert "secret" not in repr(EndpointOptions("http://x", "secret"))
+
+
+async def test_a_key_in_the_environment_is_not_sent_unasked(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    answers = Answers()
+
+    await ask(answers)
+
+    assert answers.asked[0][1] == "Bearer none"
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503])
+async def test_asks_again_where_that_may_help(status):
+    answers = Answers(web.Response(status=status, text="oh"))
+
+    assert await ask(answers) == {"fine": True}
+    assert len(answers.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "least_s"),
+    [
+        ({"retry-after": "0.3"}, 0.29),
+        ({"retry-after-ms": "300"}, 0.29),
+        ({"retry-after": http_date(seconds=-3600)}, 0.0),
+        ({"retry-after": "soon"}, 0.0),
+    ],
+    ids=["seconds", "milliseconds", "past", "words"],
+)
+async def test_waits_as_long_as_it_is_told(headers, least_s):
+    answers = Answers(busy(**headers))
+
+    await ask(answers)
+
+    (wait,) = (after - before for before, after in pairwise(answers.times))
+    assert least_s <= wait < least_s + 10
+
+
+async def test_reads_a_date_to_wait_for():
+    answers = Answers(busy(**{"retry-after": http_date(seconds=2)}))
+
+    await ask(answers)
+
+    assert answers.times[1] - answers.times[0] >= 0.5
+
+
+async def test_all_wait_where_one_is_told_to():
+    answers = Answers(busy(**{"retry-after": "0.4"}))
+
+    async with (
+        TestServer(app_of(answers)) as server,
+        Endpoint(EndpointOptions(str(server.make_url("/v1")))) as endpoint,
+    ):
+        first = asyncio.create_task(endpoint.ask(REQUEST))
+        await asyncio.sleep(0.1)
+        await endpoint.ask(REQUEST)
+        await first
+
+    assert min(answers.times[1:]) - answers.times[0] >= 0.39
+
+
+async def test_does_not_wait_for_hours():
+    answers = Answers(busy(**{"retry-after": "7200"}))
+
+    with pytest.raises(BusyError, match=r"rate limited: .* HTTP 429: slow down"):
+        await ask(answers)
+    assert len(answers.asked) == 1
+
+
+async def test_a_quota_that_is_used_up_ends_all():
+    used = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
+    answers = Answers(web.json_response(used, status=429))
+
+    with pytest.raises(LabellingError, match="You exceeded your quota"):
+        await ask(answers)
+    assert len(answers.asked) == 1
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 405])
+async def test_what_no_repetition_mends_ends_all(status):
+    answers = Answers(web.json_response({"error": "no such model"}, status=status))
+
+    with pytest.raises(LabellingError, match=f"HTTP {status}: no such model"):
+        await ask(answers)
+
+
+async def test_a_request_that_is_not_taken_is_rejected():
+    answers = Answers(web.Response(status=400, text="x" * 1000))
+
+    with pytest.raises(RejectedError, match=r"HTTP 400: x+…") as raised:
+        await ask(answers)
+    assert len(str(raised.value)) < 300
+
+
+async def test_gives_up_after_its_attempts():
+    answers = Answers(*(web.Response(status=500, text="oh") for _ in range(3)))
+
+    with pytest.raises(BusyError, match=r"server error: .* HTTP 500: oh"):
+        await ask(answers)
+    assert len(answers.asked) == 3
+
+
+async def test_what_is_no_json_is_asked_again():
+    answers = Answers(web.Response(text="<html>hello"))
+
+    assert await ask(answers) == {"fine": True}
+
+
+async def test_an_answer_that_trickles_is_not_waited_for():
+    async def trickle(request):
+        reply = web.StreamResponse()
+        await reply.prepare(request)
+        for _ in range(200):
+            await reply.write(b" ")
+            await asyncio.sleep(0.05)
+        return reply
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", trickle)
+    async with TestServer(app) as server:
+        options = EndpointOptions(str(server.make_url("/v1")), timeout_s=0.3, attempts=1)
+        async with Endpoint(options) as endpoint:
+            with pytest.raises(BusyError, match=r"did not answer within 0.3 s"):
+                await endpoint.ask(REQUEST)
+
+
+async def test_says_that_nobody_listens():
+    with pytest.raises(BusyError, match=r"connection: http://127.0.0.1:9/v1: .+"):
+        await ask(Answers(), url="http://127.0.0.1:9/v1")
+
+
+async def test_an_impossible_url_is_named():
+    with pytest.raises(ConfigError, match="'nowhere' is no URL"):
+        await ask(Answers(), url="nowhere")
+
+
+async def test_speaks_tls_to_whom_it_is_told_to_trust(tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server = TestServer(app_of(Answers()), host="localhost", scheme="https")
+    await server.start_server(ssl=context)
+
+    try:
+        url = str(server.make_url("/v1"))
+        assert await ask(Answers(), url=url, ca=tmp_path / "ca.pem") == {"fine": True}
+        with pytest.raises(BusyError, match=r"(?i)certificate"):
+            await ask(Answers(), url=url, attempts=1)
+    finally:
+        await server.close()
+
+
+async def test_no_certificates_to_trust_is_an_error(tmp_path):
+    (tmp_path / "ca.pem").write_text("none")
+
+    with pytest.raises(ConfigError, match=r"ca.pem: no certificates to trust"):
+        await ask(Answers(), ca=tmp_path / "ca.pem")
+
+
+async def test_asks_only_while_it_is_open():
+    with pytest.raises(ValueError, match="not open"):
+        await Endpoint(EndpointOptions("http://x")).ask(REQUEST)

@@ -1,0 +1,38 @@
+import asyncio
+import time
+
+from qrmiddleware.distill.teachers.pace import Pace
+
+
+async def go(pace, turns, tokens=0):
+    started = time.perf_counter()
+    await asyncio.gather(*(pace.turn(tokens) for _ in range(turns)))
+    return time.perf_counter() - started
+
+
+async def test_without_bounds_nobody_waits():
+    assert await go(Pace(), 1000, tokens=10**6) < 0.5
+
+
+async def test_requests_beyond_what_is_allowed_at_once_wait():
+    assert await go(Pace(requests_per_minute=1200), 105) >= 0.2  # 100 at once, then 20 a second
+
+
+async def test_few_requests_a_minute_go_one_at_a_time():
+    pace = Pace(requests_per_minute=300)
+
+    assert await go(pace, 25) < 0.1
+    assert await go(pace, 1) >= 0.15
+
+
+async def test_tokens_wait_even_if_one_request_is_larger_than_what_is_allowed_at_once():
+    pace = Pace(tokens_per_minute=60_000)
+
+    assert await go(pace, 1, tokens=5300) >= 0.25  # 5000 at once, then 1000 a second
+
+
+async def test_a_pause_holds_for_all():
+    pace = Pace()
+    pace.pause(0.2)
+
+    assert await go(pace, 3) >= 0.2
