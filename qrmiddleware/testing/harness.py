@@ -1,4 +1,4 @@
-"""For plugin authors: hits to test with, and a harness that holds a plugin to its contract."""
+"""Hits to test with, and a harness that holds a plugin to its contract."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
