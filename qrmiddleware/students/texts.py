@@ -39,3 +39,5 @@ def _plain(value: object) -> Iterator[str]:
         case list() | tuple():
             for each in value:
                 yield from _plain(each)
+        case _:
+            return
