@@ -1,0 +1,151 @@
+"""What one student, or two of them, make of a window of hits."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qrmiddleware import Hit
+from qrmiddleware.students.bi_encoder import BiEncoder, GivenVector
+from qrmiddleware.students.cascade import Cascade, Scorer
+from qrmiddleware.students.cross_encoder import CrossEncoder
+from qrmiddleware.students.engine import Wanted
+from qrmiddleware.students.heads import Floats
+from qrmiddleware.students.opened import always
+from qrmiddleware.students.texts import text_of, value_at
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """On one hit.
+
+    Attributes:
+        score: Higher is better.
+        firm: Whether it is the deciding student's own: in a cascade it is not, of hits that only
+            the first student looked at.
+    """
+
+    score: float
+    firm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Scores the hits of a window.
+
+    Attributes:
+        model: The student that decides.
+        fields: Of a hit, whose values are its text.
+        first: Looks at all hits before, if there is one; ``model`` then sees the best only.
+        keep: How many of them.
+        vector_field: Field with a hit's vector, for the bi-encoder.
+    """
+
+    model: CrossEncoder | BiEncoder
+    fields: tuple[str, ...]
+    first: CrossEncoder | BiEncoder | None = None
+    keep: int = 25
+    vector_field: str | None = None
+
+    def judge(
+        self, query: str, hits: Sequence[Hit], *, wanted: Wanted, logits: bool = False
+    ) -> list[Opinion | None]:
+        """Score hits for a query.
+
+        Args:
+            query: As typed.
+            hits: Any number.
+            wanted: Whether the answer is still waited for; asked from any thread.
+            logits: Return the model's logits instead of its scores; it must have a single one.
+
+        Returns:
+            In the order of ``hits``; ``None`` for those without text.
+
+        Raises:
+            ValueError: If a student gives what is no finite number, or a hit's vector cannot be
+                the student's.
+            OverloadError: If too much waits for a student.
+            concurrent.futures.CancelledError: If the answer is not wanted any more.
+        """
+        opinions: list[Opinion | None] = [None] * len(hits)
+        texts = [text_of(hit.source, self.fields) for hit in hits]
+        vectors = [self._vector_of(hit) for hit in hits]
+        known = [
+            place for place in range(len(hits)) if self._readable(texts[place], vectors[place])
+        ]
+        if not known:
+            self._warn_of_missing_fields(hits)
+            return opinions
+        found = self._score(
+            query,
+            [texts[place] for place in known],
+            [vectors[place] for place in known],
+            wanted=wanted,
+            logits=logits,
+        )
+        for place, opinion in zip(known, found, strict=True):
+            opinions[place] = opinion
+        return opinions
+
+    def _score(
+        self,
+        query: str,
+        texts: Sequence[str],
+        vectors: Sequence[GivenVector],
+        *,
+        wanted: Wanted,
+        logits: bool,
+    ) -> list[Opinion]:
+        decides = _scorer(self.model, vectors, logits=logits)
+        if self.first is None:
+            scores = decides.scores(query, texts, wanted=wanted)
+            return [Opinion(score, firm=True) for score in scores.tolist()]
+        cascade = Cascade(_scorer(self.first, vectors), decides, self.keep)
+        judged = cascade.judge(query, texts, wanted=wanted)
+        return list(map(Opinion, judged.scores.tolist(), judged.by_second.tolist()))
+
+    def _vector_of(self, hit: Hit) -> GivenVector:
+        vector: GivenVector = None
+        if self.vector_field is not None:
+            vector = value_at(hit.source, self.vector_field)
+        return vector
+
+    def _readable(self, text: str, vector: GivenVector) -> bool:
+        return bool(text) or (vector is not None and isinstance(self.model, BiEncoder))
+
+    def _warn_of_missing_fields(self, hits: Sequence[Hit]) -> None:
+        if any(hit.source for hit in hits):
+            names = ", ".join(self.fields)
+            message = (
+                f"walmart_kd: no hit of a search has a text in {names}, so none was scored; "
+                "do the documents have these fields, and does the pipeline's `fields` name them?"
+            )
+            warnings.warn(message, stacklevel=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _WithVectors:
+    """A bi-encoder that is given the texts' vectors."""
+
+    student: BiEncoder
+    vectors: Sequence[GivenVector]
+
+    def scores(self, query: str, texts: Sequence[str], *, wanted: Wanted = always) -> Floats:
+        return self.student.scores(query, texts, vectors=self.vectors, wanted=wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Logits:
+    """A cross-encoder's single logit in place of its score."""
+
+    student: CrossEncoder
+
+    def scores(self, query: str, texts: Sequence[str], *, wanted: Wanted = always) -> Floats:
+        return self.student.logits(query, texts, wanted=wanted)[:, 0]
+
+
+def _scorer(
+    student: CrossEncoder | BiEncoder, vectors: Sequence[GivenVector], *, logits: bool = False
+) -> Scorer:
+    if isinstance(student, BiEncoder):
+        return _WithVectors(student, vectors)
+    return _Logits(student) if logits else student
