@@ -186,7 +186,11 @@ def _load(file: Path) -> Tokenizer:
 def _find_frame(tokenizer: Tokenizer, file: Path, inputs: Inputs, *, count: int) -> _Frame:
     for probe in _PROBES:
         texts = [probe, f"{probe} {probe}"][:count]
-        alone = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        try:
+            alone = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        except Exception as error:  # the library raises nothing narrower
+            problem = f"{file} cannot read {probe!r}: {error}"
+            raise ConfigError(problem) from error
         if all(alone):
             frame = _take_apart(tokenizer.encode(probe, None if count == 1 else texts[1]), alone)
             if frame is None:
@@ -200,17 +204,16 @@ def _find_frame(tokenizer: Tokenizer, file: Path, inputs: Inputs, *, count: int)
 
 
 def _take_apart(whole: Encoding, texts: Sequence[Sequence[int]]) -> _Frame | None:
-    of_text = whole.sequence_ids
-    places = [[at for at, text in enumerate(of_text) if text == n] for n in range(len(texts))]
-    for place, text in zip(places, texts, strict=True):
-        together = place == list(range(place[0], place[0] + len(text))) if place else False
-        if not together or [whole.ids[at] for at in place] != list(text):
-            return None
+    places = [
+        [at for at, text in enumerate(whole.sequence_ids) if text == number]
+        for number in range(len(texts))
+    ]
     starts = [0, *(place[-1] + 1 for place in places)]
-    ends = [*(place[0] for place in places), len(of_text)]
-    if any(start > end for start, end in zip(starts, ends, strict=True)):
-        return None
+    ends = [*(place[0] for place in places), len(whole.ids)]
     bounds = list(zip(starts, ends, strict=True))
+    inner = [whole.ids[place[0] : place[-1] + 1] for place in places]
+    if inner != list(texts) or any(start > end for start, end in bounds):
+        return None
     return _Frame(
         tuple(tuple(whole.ids[start:end]) for start, end in bounds),
         tuple(tuple(whole.type_ids[start:end]) for start, end in bounds),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 from tokenizers.processors import TemplateProcessing
 
 from qrmiddleware.errors import ConfigError
@@ -226,6 +227,25 @@ def test_refuses_a_tokenizer_that_turns_query_and_text_around(open_tokenizer, be
 
     with pytest.raises(ConfigError, match="post-processor does not put fixed special tokens"):
         open_tokenizer(changed)
+
+
+def test_a_tokenizer_that_knows_no_latin_letter_is_read_all_the_same(open_tokenizer):
+    tokenizer = Tokenizer(models.BPE({"の": 0, "<s>": 1}, []))
+    tokenizer.post_processor = TemplateProcessing(pair="<s> $A $B", special_tokens=[("<s>", 1)])
+
+    (row,) = open_tokenizer(tokenizer).pairs("の", ["a"]).rows
+
+    assert row.ids == (1, 0)
+
+
+def test_refuses_a_tokenizer_that_knows_nothing(open_tokenizer):
+    with pytest.raises(ConfigError, match="post-processor"):
+        open_tokenizer(Tokenizer(models.BPE({"<s>": 0}, [])))
+
+
+def test_refuses_a_tokenizer_that_fails_on_unknown_words(open_tokenizer):
+    with pytest.raises(ConfigError, match=r"cannot read 'a': .*UNK"):
+        open_tokenizer(Tokenizer(models.WordLevel({"shoe": 0}, unk_token="[UNK]")))  # noqa: S106
 
 
 def test_refuses_limits_that_leave_no_token_for_a_text(open_tokenizer, bert):
