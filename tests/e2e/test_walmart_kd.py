@@ -28,9 +28,9 @@ QUERY = "acme laptop"
 class Shop:
     """The catalogue behind a proxy with a pipeline for each way to use students."""
 
+    engine: str
     url: str
     admin_url: str
-    direct: str
     http: urllib3.PoolManager
     scores: Callable[[list[str]], list[float]]
     floor: float
@@ -46,6 +46,11 @@ class Shop:
             headers={"content-type": "application/json", **(headers or {})},
             timeout=20,
         )
+
+    def put(self, target: str, body: Any) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        reply = self.http.request("PUT", self.url + target, body=data)
+        assert reply.status in {200, 201}, reply.data
 
     def hits(self, *args: Any, **how: Any) -> list[dict[str, Any]]:
         return self.search(*args, **how).json()["hits"]["hits"]
@@ -99,9 +104,9 @@ def shop(request, proxy, catalogue, students) -> Iterator[Shop]:
         )
         assert not reply.json()["errors"]
         yield Shop(
+            request.param.removesuffix("_url"),
             started.url,
             started.admin_url,
-            started.url if embedded else url,
             http,
             scores,
             floor,
@@ -114,6 +119,7 @@ def pipelines(students: dict[str, Path], floor: float) -> dict[str, Any]:
     cross = {"plugin": "walmart_kd", "model": str(students["cross"]), "runtime": RUNTIME}
     cascade = {**cross, "first": str(students["bi"]), "keep": 5}
     narrow = {"plugin": "walmart_kd", "model": str(students["slow"]), "runtime": NARROW}
+    towers = {**cross, "model": str(students["bi"]), "vector_field": "embedding"}
     common = {"timeout_ms": 10_000, "fields": ["title"], "rank_window_size": 60}
     drop = {**cross, "min_score": floor, "action": "drop", "tag": "floor"}
     return {
@@ -122,6 +128,7 @@ def pipelines(students: dict[str, Path], floor: float) -> dict[str, Any]:
         "floored": {**common, "filters": [drop], "rewards": [cross]},
         "cascade": {**common, "rewards": [cascade]},
         "narrow": {**common, "rewards": [narrow]},
+        "vectors": {**common, "fields": ["title", "embedding"], "rewards": [towers]},
     }
 
 
@@ -211,6 +218,50 @@ def test_a_cascade_puts_the_hits_that_the_second_student_saw_first(shop):
     head = ids(shop.hits("cascade"))[:5]
 
     assert head == sorted(head, key=lambda doc_id: -by_title[doc_id])
+
+
+@pytest.fixture
+def vectored(shop, students) -> Iterator[list[str]]:
+    """An index whose vectors say the opposite of its titles; titles by falling score of these."""
+    texts = [f"acme laptop {word}" for word in ("sleeve", "14 inch", "stand", "mouse", "15 inch")]
+    student = open_student(students["bi"], RuntimeSettings(**RUNTIME))
+    by_score = [
+        text
+        for text, _ in sorted(
+            zip(texts, student.scores(QUERY, texts).tolist(), strict=True),
+            key=lambda pair: -pair[1],
+        )
+    ]
+    vectors = student.vectors(by_score[::-1]).tolist()
+    student.close()
+    mapping = {"type": "dense_vector", "dims": 16} if shop.engine == "elasticsearch" else None
+    mapping = {"type": "float", "index": False} if shop.engine == "opensearch" else mapping
+    included = {"index.mapping.exclude_source_vectors": False}
+    shop.put(
+        "/vectored",
+        {
+            "settings": included if shop.engine == "elasticsearch" else {},
+            "mappings": {"properties": {"embedding": mapping} if mapping else {}},
+        },
+    )
+    for number, (text, vector) in enumerate(zip(by_score, vectors, strict=True)):
+        shop.put(f"/vectored/_doc/{number}?refresh=true", {"title": text, "embedding": vector})
+    yield by_score
+    shop.http.request("DELETE", f"{shop.url}/vectored")
+
+
+@pytest.mark.parametrize("source", [True, False])
+def test_a_bi_encoder_goes_by_the_vectors_that_the_index_holds(shop, vectored, source):
+    body = {"query": {"match": {"title": QUERY}}, "_source": source}
+
+    found = shop.http.request(
+        "POST",
+        f"{shop.url}/vectored/_search?qrm_pipeline=vectors",
+        body=json.dumps(body).encode(),
+    )
+
+    assert "x-qrm-degraded" not in found.headers
+    assert ids(found.json()["hits"]["hits"]) == ["4", "3", "2", "1", "0"]
 
 
 def test_a_student_that_is_late_costs_its_opinion_only(shop):
