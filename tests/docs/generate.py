@@ -31,6 +31,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "values": references.values,
     "errors": references.errors,
     "metrics": references.metrics,
+    "student runtime": references.student_runtime,
     "embedded engine": references.embedded_engine,
     "qrm": commands.qrm,
     "qrm-engines": commands.qrm_engines,

@@ -13,6 +13,7 @@ from qrmiddleware import model as model_module
 from qrmiddleware.config import settings as settings_module
 from qrmiddleware.hooks import specs
 from qrmiddleware.proxy.metrics import Metrics
+from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.upstream.embedded.support import supported
 
 _SECTIONS: Final = (
@@ -60,6 +61,12 @@ def settings() -> str:
     return "\n\n".join(parts)
 
 
+def student_runtime() -> str:
+    """List the keys of a plugin's ``runtime``."""
+    rows = [_setting(RuntimeSettings, key) for key in RuntimeSettings.model_fields]
+    return table(("key", "value", "default", "meaning"), *rows)
+
+
 def _setting(section: type[BaseModel], key: str) -> tuple[str, ...]:
     schema = section.model_json_schema()
     definition = schema["properties"][key]
@@ -101,7 +108,9 @@ def _kind(definition: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in definition["enum"])
     if definition.get("type") == "array":
         inner = _kind(definition["items"], schema)
-        return inner if inner == "plugins" else f"list of {inner}s"
+        if inner == "plugins":
+            return inner
+        return f"list of {inner}" if " " in inner else f"list of {inner}s"
     name = definition.get("format") or definition["type"]
     words = {"string": "text", "boolean": "`true`, `false`", "password": "secret text"}
     bounds = [
