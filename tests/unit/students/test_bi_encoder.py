@@ -67,7 +67,7 @@ def test_a_dense_layer_gives_vectors_of_its_own_width(make_student):
     student.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(texts=TEXTS, query=st.booleans())
 def test_vectors_have_length_1_and_do_not_depend_on_company_or_cache(
     student, uncached, texts, query
