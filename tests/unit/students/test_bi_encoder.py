@@ -38,7 +38,7 @@ def by_hand(folder, text):
     row = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text)
     import ctranslate2
 
-    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32")
+    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32", intra_threads=1)
     found = encoder.forward_batch([row.ids], token_type_ids=[row.type_ids])
     mean = np.array(found.last_hidden_state)[0].mean(axis=0)
     return mean / np.sqrt((mean**2).sum())

@@ -59,7 +59,7 @@ def encoded(folder, query, text):
 def forward(folder, ids, types):
     import ctranslate2
 
-    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32")
+    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32", intra_threads=1)
     return encoder.forward_batch([ids], token_type_ids=[types])
 
 
