@@ -55,7 +55,10 @@ def load_encoder(
     """
     import torch
     from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.set_verbosity_error()  # a head that is new is what was asked for
+    transformers_logging.disable_progress_bar()
     source = _checkpoint(name_or_folder)
     try:
         config = AutoConfig.from_pretrained(source)

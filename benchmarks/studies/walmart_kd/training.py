@@ -11,8 +11,8 @@ from qrmiddleware_benchmarks.fronts import qrm
 TEXT_FIELDS: Final = "title,description"
 QUERIES: Final = 1500
 TEACHER_TOKENS: Final = 80
-WARM_STEPS: Final = 700
-TEACH_STEPS: Final = 180
+WARM_STEPS: Final = 450
+TEACH_STEPS: Final = 130
 _READ: Final = ("--max-tokens", "96")
 LOSSES: Final = ("margin", "soft", "hard", "pointwise")
 SHARES: Final = (0.0625, 0.25)

@@ -130,7 +130,7 @@ class Material:
             raise ConfigError(message)
 
     def split(self, held_out: Iterable[int]) -> Split:
-        """Hold out folds.
+        """Hold out folds; all of them may be, and then nothing judged is learnt from.
 
         Raises:
             ConfigError: If a query with judgments is in no fold, or there is no such fold.
@@ -148,6 +148,8 @@ class Material:
             )
             raise ConfigError(message)
         folded = [FoldedQuery(q.query_id, q.text, q.fold) for q in known if q.fold is not None]
+        if {query.fold for query in folded} == set(folds):
+            return Split((), tuple(folded), ())
         return hold_out(folded, folds)
 
     def judgments(self, queries: Iterable[FoldedQuery]) -> dict[tuple[str, str], str]:

@@ -73,9 +73,7 @@ def test_positions_are_those_that_tokens_can_take(tmp_path):
         tmp_path / "r", model_type="roberta", architectures=["RobertaModel"],
         max_position_embeddings=514,
     )  # fmt: skip
-    write_checkpoint(
-        tmp_path / "t", model_type="t5", architectures=["T5ForConditionalGeneration"]
-    )
+    write_checkpoint(tmp_path / "t", model_type="t5", architectures=["T5ForConditionalGeneration"])
 
     assert read_checkpoint(tmp_path / "b").positions == 512
     assert read_checkpoint(tmp_path / "r").positions == 512
