@@ -1,5 +1,6 @@
 """Students to serve, as small as can be."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,33 @@ def make() -> Iterator[Callable[..., WalmartKd]]:
     yield make_plugin
     for plugin in made:
         plugin.qrm_shutdown()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A judged catalogue in the format ``jsonl``: kettles and toasters of two brands, two folds."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    products = [
+        {
+            "id": f"{kind[0]}{number}",
+            "title": f"{brand} {kind} {number} {'steel' if number % 2 == 0 else 'glass'}",
+            "brand": brand,
+            "product_type": kind,
+        }
+        for kind in ("kettle", "toaster")
+        for number in range(6)
+        for brand in (("Acme", "Bold")[number % 2],)
+    ]
+    queries = [
+        {"id": "q0", "query": "kettle", "fold": 0},
+        {"id": "q1", "query": "toaster", "fold": 1},
+    ]
+    grades = {"k0": 3, "k1": 2, "k2": 3, "t0": 0, "t1": 0}
+    swapped = {"t0": 3, "t1": 2, "t2": 3, "k0": 0, "k1": 0}
+    rows = [("q0", grades), ("q1", swapped)]
+    judgments = "".join(f"{q}\t{d}\t{g}\n" for q, each in rows for d, g in each.items())
+    (folder / "products.jsonl").write_text("".join(json.dumps(p) + "\n" for p in products))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
+    (folder / "judgments.tsv").write_text("query_id\tproduct_id\tgrade\n" + judgments)
+    return folder

@@ -210,7 +210,7 @@ def gather(
         queries = [query.query for query in kept.queries]
         pairs += sum(map(write, _unlabelled(material, queries, making, search, tell)))
     label_by_source(material, work, judged, floors=making.floors)
-    settings = {"making": msgspec.to_builtins(asdict(making)), "source": str(material.source.data)}
+    settings = {"making": asdict(making), "source": str(material.source.data)}
     gathered = Gathered(
         seen_folds=split.seen_folds,
         held_out_folds=tuple(held_out),
@@ -220,7 +220,7 @@ def gather(
         pairs=pairs,
         data=_hashes(material, judged, work / PAIRS),
         text_fields=material.source.text_fields,
-        settings=settings,
+        settings=msgspec.json.decode(msgspec.json.encode(settings)),
     )
     (work / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(gathered), indent=2))
     return gathered

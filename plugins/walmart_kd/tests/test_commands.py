@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from qrmiddleware.errors import ConfigError
+from qrmiddleware_walmart_kd.commands import app, folds, names
+from qrmiddleware_walmart_kd.recipes import gathering
+
+STAGES = ("gather", "warm-up", "teach", "label", "student")
+
+
+def run(*words):
+    return CliRunner().invoke(app, words)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_shows_examples(stage):
+    assert f"qrm walmart-kd {stage}" in run(stage, "--help").output
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, qrmiddleware_walmart_kd.commands; print(*sys.modules)"
+
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+
+    assert not {"torch", "transformers", "ctranslate2", "numpy"} & set(loaded)
+
+
+def test_names_and_folds_are_split_at_commas():
+    assert names("title, description,") == ("title", "description")
+    assert folds("0,3") == (0, 3)
+    assert folds("") == ()
+
+
+def test_a_fold_that_is_no_number_is_told():
+    with pytest.raises(ConfigError, match="--hold-out: expected whole numbers .*, found 'three'"):
+        folds("three")
+
+
+@pytest.fixture
+def work(shop, tmp_path):
+    material = gathering.Material(gathering.Source(shop))
+    making = gathering.Making(
+        queries=20, floors=gathering.Floors(products=2, brands=1, one_brand=1)
+    )
+    every = list(material.texts)
+    folder = tmp_path / "work"
+    gathering.gather(
+        material, folder, held_out=(1,), making=making, search=lambda _, depth: every[:depth]
+    )
+    return folder
+
+
+@pytest.mark.students
+@pytest.mark.timeout(300)
+def test_the_whole_loop_ends_in_a_student_that_scores(work, tmp_path):
+    from qrmiddleware.distill.modelling import tiny_encoder
+    from qrmiddleware.distill.pair_files import read_pairs
+    from qrmiddleware.students.cross_encoder import CrossEncoder
+    from qrmiddleware.students.settings import RuntimeSettings
+
+    texts = [text for pair in read_pairs(work / "pairs.jsonl") for text in (pair.query, pair.text)]
+    tiny_encoder(texts, vocabulary=80, layers=1, hidden=32, heads=2).save(tmp_path / "base")
+    quick = ("--rate", "3e-3", "--max-tokens", "32")
+    student = tmp_path / "student"
+
+    for words in (
+        ("warm-up", str(work), "--base", str(tmp_path / "base"), "--steps", "30", *quick),
+        ("teach", str(work), "--steps", "10", *quick),
+        ("label", str(work), "--max-tokens", "32"),
+        ("student", str(work), "--to", str(student), "--scratch", "80,1,32,2", "--steps", "60",
+         *quick),
+    ):  # fmt: skip
+        done = run(*words)
+        assert done.exit_code == 0, f"{words}\n{done.output}\n{done.exception!r}"
+
+    manifest = json.loads((student / "student.json").read_text())
+    with CrossEncoder.open(student, RuntimeSettings(inter_threads=1, intra_threads=1)) as opened:
+        kettle, toaster = opened.scores("kettle", ["Acme kettle 0 steel", "Acme toaster 0 steel"])
+    assert kettle > toaster
+    assert manifest["provenance"]["recipe"] == "walmart_kd"
+    assert manifest["provenance"]["seen_folds"] == [0]
+    assert manifest["provenance"]["teacher"].startswith("classifier")
+    assert manifest["calibration"] is not None

@@ -1,0 +1,147 @@
+import math
+
+import pytest
+
+from qrmiddleware.distill.labels import Label
+from qrmiddleware.errors import ConfigError
+from qrmiddleware_walmart_kd.recipes.train import (
+    LOSSES,
+    Fitting,
+    fit,
+    lists_of,
+    logits_of,
+    loss_for,
+    mean_of_teachers,
+)
+
+
+def label(query, doc_id, target, *, teacher="t", logit=None):
+    return Label(
+        pair=f"{query}/{doc_id}",
+        query=query,
+        doc_id=doc_id,
+        teacher=teacher,
+        target=target,
+        logit=logit,
+    )
+
+
+def targets(item):
+    return {candidate.doc_id: candidate.target for candidate in item.candidates}
+
+
+def test_labels_become_one_list_a_query():
+    first, second = lists_of(
+        [label("a", "1", 0.5), label("b", "1", 1.0), label("a", "2", 0.0)], logits=False
+    )
+
+    assert (first.query, targets(first)) == ("a", {"1": 0.5, "2": 0.0})
+    assert (second.query, targets(second)) == ("b", {"1": 1.0})
+
+
+def test_margins_are_of_the_teachers_logits_where_it_has_some():
+    (item,) = lists_of([label("a", "1", 0.5, logit=3.0), label("a", "2", 0.5)], logits=True)
+
+    assert targets(item) == {"1": 3.0, "2": 0.0}
+
+
+def test_judged_lists_are_apart_from_what_the_catalogue_says():
+    weak = label("a", "1", 0.0)
+    told = label("a", "1", 1.0, teacher="judgments:people:00")
+
+    catalogue, people = lists_of([weak, told], logits=False)
+
+    assert (catalogue.judged, people.judged) == (False, True)
+
+
+def test_several_teachers_are_averaged_on_one_scale():
+    small = [label("a", "1", 0.5, logit=-1.0), label("a", "2", 0.5, logit=1.0)]
+    large = [label("a", "1", 0.5, logit=300.0), label("a", "2", 0.5, logit=100.0)]
+
+    (item,) = mean_of_teachers([small, large])
+
+    assert targets(item) == {"1": 0.0, "2": 0.0}
+
+
+def test_only_what_all_teachers_label_is_averaged():
+    first = [label("a", "1", 0.5, logit=0.0), label("a", "2", 0.5, logit=2.0)]
+    second = [label("a", "2", 0.5, logit=2.0), label("b", "1", 0.5, logit=1.0)]
+
+    (item,) = mean_of_teachers([first, second])
+
+    assert list(targets(item)) == ["2"]
+    with pytest.raises(ConfigError, match="no pair is labelled by all 2 teachers"):
+        mean_of_teachers([first[:1] + [label("c", "1", 0.5, logit=2.0)], second])
+
+
+@pytest.mark.students
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_least_where_student_and_teacher_agree(name):
+    torch = pytest.importorskip("torch")
+    probability = name in {"soft", "hard"}
+    teacher = torch.tensor([[0.9, 0.1]]) if probability else torch.tensor([[2.0, -2.0]])
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    items = lists_of([label("a", "1", 0.9), label("a", "2", 0.1)], logits=not probability)
+    loss = loss_for(name, items)
+
+    agreeing = loss(torch.tensor([[2.0, -2.0]]), teacher, mask)
+    opposed = loss(torch.tensor([[-2.0, 2.0]]), teacher, mask)
+
+    assert float(agreeing) < float(opposed)
+
+
+@pytest.fixture
+def encoder():
+    from qrmiddleware.distill.modelling import tiny_encoder
+
+    pytest.importorskip("torch")
+    texts = ["red shoe", "blue shoe", "red hat", "blue hat", "green sock"] * 3
+    return tiny_encoder(texts, vocabulary=60, layers=1, hidden=16, heads=2, seed=1)
+
+
+TEXTS = {"1": "red shoe", "2": "blue hat", "3": "green sock"}
+LISTS = lists_of(
+    [
+        label(query, doc_id, 0.5, logit=4.0 if query in text else -4.0)
+        for query in ("red", "blue", "green", "shoe")
+        for doc_id, text in TEXTS.items()
+    ],
+    logits=True,
+)
+
+
+@pytest.mark.students
+def test_a_student_learns_its_teachers_margins(encoder, tmp_path):
+    fitting = Fitting(steps=60, rate=5e-3, queries=4, hits=3, max_query_tokens=4, max_tokens=16)
+    loss = loss_for("margin", LISTS)
+
+    fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="student")
+
+    best = [
+        max(range(3), key=row.__getitem__)
+        for row in logits_of(encoder, LISTS, TEXTS, fitting=fitting)
+    ]
+    assert best == [0, 1, 2, 0]
+
+
+@pytest.mark.students
+def test_a_training_that_is_done_is_not_done_again(encoder, tmp_path):
+    fitting = Fitting(steps=3, rate=1e-3, queries=2, hits=3, max_query_tokens=4, max_tokens=16)
+    loss = loss_for("margin", LISTS)
+    fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="student")
+    learnt = logits_of(encoder, LISTS, TEXTS, fitting=fitting)
+
+    fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="student")
+
+    assert logits_of(encoder, LISTS, TEXTS, fitting=fitting) == learnt
+    assert all(math.isfinite(logit) for row in learnt for logit in row)
+
+
+@pytest.mark.students
+def test_another_training_does_not_go_on_in_its_place(encoder, tmp_path):
+    fitting = Fitting(steps=2, rate=1e-3, queries=2, hits=3, max_query_tokens=4, max_tokens=16)
+    loss = loss_for("margin", LISTS)
+    fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="student")
+
+    with pytest.raises(ConfigError, match="begun with what"):
+        fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="teacher")
