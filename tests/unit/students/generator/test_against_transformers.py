@@ -64,7 +64,7 @@ def make_t5():
 @pytest.fixture(scope="module", params=["qwen3", "t5"])
 def pair(request, tmp_path_factory, tokenizer_of):
     """A checkpoint in evaluation mode, its tokenizer, and the student made of it."""
-    import torch
+    torch = pytest.importorskip("torch")
     from ctranslate2.converters import TransformersConverter
     from transformers import PreTrainedTokenizerFast
 
