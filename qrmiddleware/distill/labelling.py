@@ -25,9 +25,13 @@ _EXAMPLES: Final = 3
 class FailureLimit:
     """When a run is given up because too many pairs stay without a label.
 
+    At the end of a run pairs that are known from before count as well, so that the few that no run
+    can label do not fail the next one. On the way it is given up when the share is exceeded in this
+    run, and a tenth of it with what is known.
+
     Attributes:
-        share: Of all outcomes of the run; 1 for no limit.
-        floor: Outcomes before the share counts, except at the end of the run.
+        share: Of pairs that may stay without a label; 1 for no limit.
+        floor: Outcomes of a run before it is given up on the way.
     """
 
     share: float = 0.2
@@ -145,7 +149,7 @@ def label_all(
     except StoppedError as error:
         tally.stopped = str(error)
     watch(tally)
-    _check(tally, limit, floor=1)
+    _check_at_the_end(tally, limit)
     return tally
 
 
@@ -163,7 +167,7 @@ def _label_batch(
             store.add(outcome)
         tally.count(outcome)
         watch(tally)
-        _check(tally, limit, floor=limit.floor)
+        _check_on_the_way(tally, limit)
 
     outcomes = iter(teacher.label(pairs))
     try:
@@ -187,13 +191,23 @@ def _finished(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
             yield from outcomes
 
 
-def _check(tally: Tally, limit: FailureLimit, *, floor: int) -> None:
-    outcomes = tally.labelled + tally.failed
-    if outcomes < floor or tally.failed <= limit.share * outcomes:
-        return
-    message = (
-        f"{tally.failed:,} of {outcomes:,} pairs got no label, more than the limit of "
+def _check_on_the_way(tally: Tally, limit: FailureLimit) -> None:
+    asked = tally.labelled + tally.failed
+    enough = asked >= limit.floor
+    of_all = limit.share / 10 * (asked + tally.known)
+    if enough and tally.failed > limit.share * asked and tally.failed > of_all:
+        raise _too_many(tally, limit, asked)
+
+
+def _check_at_the_end(tally: Tally, limit: FailureLimit) -> None:
+    pairs = tally.labelled + tally.failed + tally.known
+    if tally.failed > limit.share * pairs:
+        raise _too_many(tally, limit, pairs)
+
+
+def _too_many(tally: Tally, limit: FailureLimit, pairs: int) -> LabellingError:
+    return LabellingError(
+        f"{tally.failed:,} of {pairs:,} pairs got no label, more than the limit of "
         f"{limit.share:.0%}: {tally.describe_failures()}. The {tally.labelled:,} labels of this "
         "run are kept; the same command goes on from there"
     )
-    raise LabellingError(message)

@@ -156,7 +156,7 @@ class Endpoint:
             detail = f"{options.url} did not answer within {options.timeout_s:g} s"
             raise BusyError(Reason.TIMEOUT, detail) from error
         except openai.APIStatusError as error:
-            raise _problem(options.url, error) from error
+            raise _problem(options, error) from error
         except openai.APIConnectionError as error:
             raise BusyError(Reason.CONNECTION, _told(options.url, error)) from error
         return _body(options.url, reply.text)
@@ -195,10 +195,12 @@ def _body(url: str, text: str) -> Any:  # noqa: ANN401 any JSON
         raise BusyError(Reason.NO_JSON, detail) from error
 
 
-def _problem(url: str, error: "APIStatusError") -> Exception:
-    """Return what a status other than 200 asks for."""
+def _problem(options: EndpointOptions, error: "APIStatusError") -> Exception:
+    """Return what a status other than 200 asks for; an answer that quotes the key is masked."""
     status = error.status_code
-    told = f"{url} answered HTTP {status}: {_complaint(error.response.text)}"
+    said = error.response.text
+    said = said.replace(options.api_key, "***") if options.api_key else said
+    told = f"{options.url} answered HTTP {status}: {_complaint(said)}"
     if status in _FATAL or 300 <= status < 400:  # noqa: PLR2004 redirections
         return LabellingError(told)
     if error.code == "insufficient_quota":  # a 429 that no patience mends

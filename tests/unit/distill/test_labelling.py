@@ -134,6 +134,23 @@ def test_a_short_run_of_failures_is_an_error_at_its_end(file):
         run(file, Scripted(bad={"d0", "d1"}), PAIRS[:2])
 
 
+def test_the_few_that_nobody_can_label_do_not_fail_the_next_run(file):
+    run(file, Scripted(bad={"d0"}))
+
+    tally = run(file, Scripted(bad={"d0"}))
+
+    assert (tally.known, tally.failed) == (9, 1)
+
+
+def test_what_is_known_does_not_hide_a_teacher_that_fails_from_now_on(file):
+    pairs = [Pair("q", f"d{number}", "text") for number in range(200)]
+    run(file, Scripted(), pairs[:100])
+    teacher = Scripted(bad={pair.doc_id for pair in pairs[100:]})
+
+    with pytest.raises(LabellingError, match="5 of 5 pairs"):
+        run(file, teacher, pairs, limit=FailureLimit(share=0.2, floor=5))
+
+
 def test_a_limit_of_the_users_ends_it_without_an_error(file):
     teacher = Scripted(ends_after=6, error=StoppedError("the limit of cost is reached"))
 

@@ -175,6 +175,11 @@ def test_a_token_without_candidates_is_its_own():
     assert read_completion(body("E", logprobs={"content": tokens})).top == (("E", -0.5),)
 
 
+@pytest.mark.parametrize("tokens", [["E"], [{"token": 3}], [{"token": "E"}], "E", None])
+def test_log_probabilities_of_another_form_are_none(tokens):
+    assert read_completion(body("E", logprobs={"content": tokens})).top is None
+
+
 @pytest.mark.parametrize(
     ("told", "reason"),
     [

@@ -74,6 +74,15 @@ def test_a_key_is_not_shown():
     assert "secret" not in repr(EndpointOptions("http://x", "secret"))
 
 
+async def test_a_key_that_the_endpoint_quotes_is_masked():
+    answers = Answers(web.json_response({"error": "wrong key secret-1"}, status=401))
+
+    with pytest.raises(LabellingError, match=r"wrong key \*\*\*$") as raised:
+        await ask(answers, api_key="secret-1")
+
+    assert "secret-1" not in str(raised.value)
+
+
 async def test_a_key_in_the_environment_is_not_sent_unasked(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     answers = Answers()
