@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,8 @@ class PairTokenizer:
     """Makes a student's input of texts, as the tokenizer in its folder would.
 
     Texts are cut to what `Inputs` allows, queries to ``max_query_tokens``; special tokens are
-    the tokenizer's own and never cut. Lone surrogates, which no tokenizer takes, become U+FFFD.
+    the tokenizer's own and never cut, and no text can spell them. Lone surrogates, which no
+    tokenizer takes, become U+FFFD.
 
     A text of more than 16 characters for each token it may have is read piece by piece, until
     it has enough tokens that the rest cannot change: 100 kB cost what their beginning costs.
@@ -94,6 +96,8 @@ class PairTokenizer:
                 f"of inputs.max_tokens = {inputs.max_tokens}: make the student with a higher one"
             )
             raise ConfigError(problem)
+        parts = (*self._pair.parts, *self._single.parts)
+        self._special = frozenset(chain.from_iterable(parts))
         self._inputs = inputs
         self._most = inputs.max_tokens + 1  # one more than fits, so that a cut can be told
         self._cache = BoundedCache(cache_bytes)
@@ -159,7 +163,8 @@ class PairTokenizer:
         return self._packed(encoding)
 
     def _packed(self, encoding: Encoding) -> bytes:
-        return array("I", encoding.ids[: self._most]).tobytes()
+        ids, special = encoding.ids[: self._most], self._special
+        return array("I", [each for each in ids if each not in special]).tobytes()
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -178,6 +183,7 @@ def _load(file: Path) -> Tokenizer:
     except Exception as error:  # the library raises nothing narrower
         problem = f"{file} is no tokenizer that the tokenizers library reads: {error}"
         raise ConfigError(problem) from error
+    tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
