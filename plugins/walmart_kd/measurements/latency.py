@@ -20,8 +20,8 @@ from qrmiddleware.testing.students import make_student
 from qrmiddleware_walmart_kd import WalmartKd
 
 HITS: Final = 100
-LETTERS: Final = 16
-"""Of a title; each is a token. With a query of six, and [CLS] and [SEP], that makes 25."""
+LETTERS: Final = 12
+"""Of a title; each is a token. With a query of seven, and [CLS] and [SEP] twice, that makes 22."""
 SECONDS: Final = 4.0
 FEWEST: Final = 20
 
@@ -29,7 +29,7 @@ FEWEST: Final = 20
 def make_titles(count: int, draw: random.Random) -> list[str]:
     """Draw titles of a few short words."""
     letters = ("".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=LETTERS)) for _ in range(count))
-    return [" ".join(text[at : at + 4] for at in range(0, LETTERS, 4)) for text in letters]
+    return [" ".join(text[at : at + 3] for at in range(0, LETTERS, 3)) for text in letters]
 
 
 def measure(
@@ -73,13 +73,13 @@ def main() -> None:
         for name, options in arms.items():
             plugin = WalmartKd(WalmartKd.Settings.model_validate(options))
             plugin.qrm_startup()
-            report(name, "known", measure(plugin, lambda n: f"k{n:05d}", lambda: known))
+            report(name, "known", measure(plugin, lambda n: f"k{n:06d}", lambda: known))
             fresh = measure(
-                plugin, lambda n: f"n{n:05d}", lambda: make_hits(*make_titles(HITS, draw))
+                plugin, lambda n: f"n{n:06d}", lambda: make_hits(*make_titles(HITS, draw))
             )
             report(name, "new", fresh)
             if name == next(iter(arms)):
-                report(name, "asked again", measure(plugin, lambda _: "k00000", lambda: known))
+                report(name, "asked again", measure(plugin, lambda _: "k000000", lambda: known))
             plugin.qrm_shutdown()
 
 

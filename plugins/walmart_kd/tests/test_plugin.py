@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from statistics import median
@@ -270,6 +272,17 @@ def test_vectors_need_a_bi_encoder(students, make):
 # starting
 
 
+def test_to_list_the_plugin_no_library_for_students_is_loaded():
+    code = (
+        "import sys, qrmiddleware_walmart_kd; "
+        "print(*{'numpy', 'tokenizers', 'ctranslate2', 'safetensors'} & set(sys.modules))"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+    assert loaded.stdout.split() == []
+
+
 @pytest.mark.parametrize("option", ["model", "first"])
 def test_does_not_start_without_a_student(students, make, tmp_path, option):
     folders = {"model": students["cross"], option: tmp_path / "none"}
@@ -372,6 +385,21 @@ def test_a_search_that_has_given_up_costs_nothing_more(students, make):
         lost.call(lambda: plugin.qrm_reward(QUERY, HITS))
 
     assert plugin._scoring.model.counters.scored == 0
+
+
+def test_a_search_that_gives_up_midway_is_not_computed_to_its_end(students, make):
+    plugin = make(students["cross"], runtime=QUICK.model_copy(update={"batch_tokens": 64}))
+    asked = []
+
+    def wanted():
+        asked.append(True)
+        return len(asked) < 5
+
+    with pytest.raises(CancelledError):
+        plugin._scoring.judge("red shoe", make_hits(*map(str, range(500))), wanted=wanted)
+
+    assert plugin._scoring.model.counters.scored == 0
+    assert plugin.qrm_reward(QUERY, HITS)
 
 
 def test_who_comes_while_more_waits_than_may_is_refused_and_others_are_answered(students, make):
