@@ -1,5 +1,8 @@
 """Answers to probes."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 
 from qrmiddleware.cli.models.answering import answer
@@ -7,6 +10,9 @@ from qrmiddleware.distill.exporting.probes import default_probes
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.folder import read_student
 
+GENERATORS = runpy.run_path(
+    str(Path(__file__).parents[2] / "students" / "generator" / "conftest.py")
+)
 PROBES = [("red shoe", "Red running shoe"), ("toner", "Toner cartridge, black")]
 
 
@@ -18,6 +24,13 @@ def test_a_bi_encoder_makes_vectors(make_student):
     student = read_student(make_student(kind="bi_encoder"))
 
     assert answer(student, PROBES) == "4 texts have vectors of 8 numbers"
+
+
+@pytest.mark.parametrize("encoder_decoder", [False, True])
+def test_a_generator_writes(tmp_path, encoder_decoder):
+    folder = GENERATORS["make_generator_student"](tmp_path, encoder_decoder=encoder_decoder)
+
+    assert "queries" in answer(read_student(folder), [("ab cd", "cd"), ("a b", "d c")])
 
 
 def test_numbers_that_overflow_are_told(make_student):

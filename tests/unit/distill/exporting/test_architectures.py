@@ -32,7 +32,8 @@ def test_a_kind_that_a_family_does_not_have_is_refused_with_those_that_have_it()
 
 def test_the_table_is_whole():
     assert not FAMILIES.keys() & REFUSED.keys()
-    assert all((family.head is None) == (family.kinds == ("generator",)) for family in
-               FAMILIES.values())
+    assert all(
+        (family.head is None) == (family.kinds == ("generator",)) for family in FAMILIES.values()
+    )
     assert "gpt2" in what_can("generator")
     assert "gpt2" not in what_can("bi_encoder")

@@ -73,9 +73,7 @@ def test_positions_are_those_that_tokens_can_take(tmp_path):
         tmp_path / "r", model_type="roberta", architectures=["RobertaModel"],
         max_position_embeddings=514,
     )  # fmt: skip
-    write_checkpoint(
-        tmp_path / "t", model_type="t5", architectures=["T5ForConditionalGeneration"]
-    )
+    write_checkpoint(tmp_path / "t", model_type="t5", architectures=["T5ForConditionalGeneration"])
 
     assert read_checkpoint(tmp_path / "b").positions == 512
     assert read_checkpoint(tmp_path / "r").positions == 512
@@ -115,7 +113,7 @@ def test_a_folder_without_weights_is_refused(tmp_path):
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="is no folder: .* downloaded first"):
+    with pytest.raises(ConfigError, match=r"is no folder: .* downloaded first"):
         read_checkpoint(tmp_path / "org" / "model")
 
 
