@@ -169,7 +169,14 @@ def load_reference(checkpoint: Checkpoint, *, with_pooler: bool = True) -> Refer
             f"{checkpoint.kind} needs: it was trained as something else"
         )
         raise ConfigError(message)
-    return Reference(checkpoint, model.eval(), load_tokenizer(checkpoint.folder))
+    tokenizer = load_tokenizer(checkpoint.folder)
+    if checkpoint.kind == "generator" and tokenizer.eos_token is None:
+        message = (
+            f"{checkpoint.folder} has a tokenizer without eos_token, so that nothing it writes "
+            "would end: name the token that ended its texts in training"
+        )
+        raise ConfigError(message)
+    return Reference(checkpoint, model.eval(), tokenizer)
 
 
 def _class_of(checkpoint: Checkpoint) -> str:

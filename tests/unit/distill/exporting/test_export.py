@@ -88,7 +88,7 @@ def test_a_student_is_replaced_when_asked(make_checkpoint, tmp_path):
 def test_what_a_threshold_does_not_allow_is_not_written(make_checkpoint, tmp_path):
     checkpoint = make_checkpoint("bert", "bi_encoder")
 
-    with pytest.raises(ConfigError, match="mean cosine is .* must be 1.1"):
+    with pytest.raises(ConfigError, match=r"mean cosine is .* must be 1\.1"):
         export_student(checkpoint, tmp_path / "student", thresholds=Thresholds(cosine=1.1))
 
     assert list(tmp_path.iterdir()) == [checkpoint]
@@ -111,7 +111,20 @@ def test_a_generator_without_an_end_is_refused(make_checkpoint, tmp_path):
     del settings["eos_token"]
     (checkpoint / "tokenizer_config.json").write_text(json.dumps(settings))
 
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="a tokenizer without eos_token"):
         export_student(checkpoint, tmp_path / "student")
 
     assert not (tmp_path / "student").exists()
+
+
+def test_a_generator_needs_no_other_special_token_than_its_end(make_checkpoint, tmp_path):
+    checkpoint = make_checkpoint("gpt2", "generator")
+    settings = json.loads((checkpoint / "tokenizer_config.json").read_text())
+    del settings["bos_token"], settings["unk_token"]
+    (checkpoint / "tokenizer_config.json").write_text(json.dumps(settings))
+
+    made = export_student(
+        checkpoint, tmp_path / "student", thresholds=Thresholds(equal_outputs=0.3)
+    )
+
+    assert made.parity.float32_difference < 1e-3
