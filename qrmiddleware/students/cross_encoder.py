@@ -20,6 +20,8 @@ class CrossEncoder:
     """Scores texts for a query; may be called from many threads at once.
 
     A pair is computed once as long as the cache remembers it, repeats within a call included.
+    What else is computed beside it changes its score by the last digits; in int8, now and then,
+    by one rounding, which is some thousandths.
 
     Args:
         encoder: Opened; this closes it.

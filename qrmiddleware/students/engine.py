@@ -123,11 +123,7 @@ class _Crew:
         self._moving = Lock()
         self.gpu_failures = 0
         self.encoder = self._open()
-        self.queue = Queue(
-            workers=self._workers,
-            batch_tokens=settings.batch_tokens,
-            max_waiting=settings.max_waiting,
-        )
+        self.queue = Queue(**self._sizes(), max_waiting=settings.max_waiting)
         self._threads: list[Thread] = []
         self._start_threads()
 
@@ -137,9 +133,11 @@ class _Crew:
         for thread in self._threads:
             thread.join()
 
-    @property
-    def _workers(self) -> int:
-        return self.encoder.team.workers * len(self.encoder.place.indexes)
+    def _sizes(self) -> dict[str, int]:
+        """Tell what the queue must know of who computes."""
+        place, team = self.encoder.place, self.encoder.team
+        batch_tokens = self._settings.batch_tokens or place.batch_tokens
+        return {"workers": team.workers * len(place.indexes), "batch_tokens": batch_tokens}
 
     def _open(self) -> Encoder:
         place = choose_place(self._settings, self._ctranslate2)
@@ -162,8 +160,7 @@ class _Crew:
 
     def _start_threads(self) -> None:
         """Have as many threads as batches can be computed at once."""
-        self.queue.workers = self._workers
-        for _ in range(self._workers - len(self._threads)):
+        for _ in range(self._sizes()["workers"] - len(self._threads)):
             thread = Thread(target=self._work, name=f"student {self._name}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -219,6 +216,7 @@ class _Crew:
                 except Exception as error:  # noqa: BLE001 - a thread outlives what it computes
                     return f"nor does the CPU work: {error}"
                 self.gpu_failures += 1
+                self.queue.resize(**self._sizes())
                 self._start_threads()
         return "it computes on the CPU from now on"
 

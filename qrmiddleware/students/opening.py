@@ -1,4 +1,4 @@
-"""Opens a student of whatever kind its folder holds."""
+"""Opens a student that scores texts, of whatever kind its folder holds."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ Student = CrossEncoder | BiEncoder
 
 
 def open_student(path: Path, settings: RuntimeSettings | None = None) -> Student:
-    """Load a student.
+    """Load a student that scores texts for a query; `Generator.open` loads one that writes.
 
     Args:
         path: Its folder.
         settings: How it runs; without, as `RuntimeSettings` has it.
 
     Raises:
-        ConfigError: If the folder holds no student, or one that cannot work.
+        ConfigError: If the folder holds no student, a generator, or one that cannot work.
     """
     settings = settings or RuntimeSettings()
     folder = read_student(path, expect={"cross_encoder", "bi_encoder"})

@@ -19,6 +19,8 @@ Wanted = Callable[[], bool]
 """Asked from other threads whether a caller still waits; must be quick."""
 
 _PARTS_PER_WORKER = 2
+_LEAST_TOKENS = 32
+"""Of a part, where a call is spread over idle workers: handing less over costs what it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +95,18 @@ class Queue:
     """
 
     def __init__(self, *, workers: int, batch_tokens: int, max_waiting: int) -> None:
-        self.workers = workers
-        self._batch_tokens, self._max_waiting = batch_tokens, max_waiting
+        self._max_waiting = max_waiting
+        self.resize(workers=workers, batch_tokens=batch_tokens)
         self._changed = Condition()
         self._parts: list[Part] = []
         self._tokens_taken = 0
         self._rows_waiting = 0
         self._closed = False
         self._counts: Counter[str] = Counter()
+
+    def resize(self, *, workers: int, batch_tokens: int) -> None:
+        """Reckon with so many workers, and batches of so many tokens, from now on."""
+        self._workers, self._batch_tokens = workers, batch_tokens
 
     def submit(self, rows: Sequence[Row], wanted: Wanted) -> "Future[Vectors]":
         """Line rows up; there must be one at least.
@@ -111,7 +117,8 @@ class Queue:
         """
         call = Call(rows, wanted)
         lengths = [len(row.ids) for row in rows]
-        batches = cut(lengths, budget=self._batch_tokens, parts=_PARTS_PER_WORKER * self.workers)
+        parts = min(_PARTS_PER_WORKER * self._workers, 1 + sum(lengths) // _LEAST_TOKENS)
+        batches = cut(lengths, budget=self._batch_tokens, parts=parts)
         call.parts_left = len(batches)
         with self._changed:
             self._admit(len(rows))
@@ -195,7 +202,7 @@ class Queue:
 
     def _next_batch(self) -> list[Part]:
         """Take parts in turn: a fair share of what waits, and never more than one batch."""
-        share = -(-sum(part.size for part in self._parts) // self.workers)
+        share = -(-sum(part.size for part in self._parts) // self._workers)
         count = _fitting(self._parts, min(share, self._batch_tokens))
         taken, self._parts = self._parts[:count], self._parts[count:]
         if taken:

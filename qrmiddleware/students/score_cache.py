@@ -14,7 +14,7 @@ class ScoreCache:
 
     Args:
         limit_bytes: Bound on the memory it takes; 0 remembers nothing. A pair of a
-            student with one logit takes about 250 bytes.
+            student with one logit takes about 220 bytes.
     """
 
     def __init__(self, limit_bytes: int) -> None:

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Final, Protocol, TypeVar
 
 from qrmiddleware.students.batches import Row, cut
+from qrmiddleware.students.devices import CPU_BATCH_TOKENS
 from qrmiddleware.students.settings import RuntimeSettings
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -99,7 +100,7 @@ def choose_team(
 def _seconds(encoder: Computes, team: Team, trial_s: float) -> float:
     """Return the shortest time of the passes that begin within the trial."""
     rows = [Row((0,) * length, (0,) * length) for length in _lengths()]
-    parts = cut(_lengths(), budget=sys.maxsize, parts=2 * team.workers)
+    parts = cut(_lengths(), budget=CPU_BATCH_TOKENS, parts=2 * team.workers)
     batches = [[rows[place] for place in part] for part in parts]
     shortest_s, begin = float("inf"), perf_counter()
     with ThreadPoolExecutor(team.workers) as pool:

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,8 @@ class PairTokenizer:
     """Makes a student's input of texts, as the tokenizer in its folder would.
 
     Texts are cut to what `Inputs` allows, queries to ``max_query_tokens``; special tokens are
-    the tokenizer's own and never cut. Lone surrogates, which no tokenizer takes, become U+FFFD.
+    the tokenizer's own and never cut, and no text can spell them. Lone surrogates, which no
+    tokenizer takes, become U+FFFD.
 
     A text of more than 16 characters for each token it may have is read piece by piece, until
     it has enough tokens that the rest cannot change: 100 kB cost what their beginning costs.
@@ -94,6 +96,8 @@ class PairTokenizer:
                 f"of inputs.max_tokens = {inputs.max_tokens}: make the student with a higher one"
             )
             raise ConfigError(problem)
+        parts = (*self._pair.parts, *self._single.parts)
+        self._special = frozenset(chain.from_iterable(parts))
         self._inputs = inputs
         self._most = inputs.max_tokens + 1  # one more than fits, so that a cut can be told
         self._cache = BoundedCache(cache_bytes)
@@ -159,7 +163,8 @@ class PairTokenizer:
         return self._packed(encoding)
 
     def _packed(self, encoding: Encoding) -> bytes:
-        return array("I", encoding.ids[: self._most]).tobytes()
+        ids, special = encoding.ids[: self._most], self._special
+        return array("I", [each for each in ids if each not in special]).tobytes()
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -178,6 +183,7 @@ def _load(file: Path) -> Tokenizer:
     except Exception as error:  # the library raises nothing narrower
         problem = f"{file} is no tokenizer that the tokenizers library reads: {error}"
         raise ConfigError(problem) from error
+    tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -186,7 +192,11 @@ def _load(file: Path) -> Tokenizer:
 def _find_frame(tokenizer: Tokenizer, file: Path, inputs: Inputs, *, count: int) -> _Frame:
     for probe in _PROBES:
         texts = [probe, f"{probe} {probe}"][:count]
-        alone = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        try:
+            alone = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        except Exception as error:  # the library raises nothing narrower
+            problem = f"{file} cannot read {probe!r}: {error}"
+            raise ConfigError(problem) from error
         if all(alone):
             frame = _take_apart(tokenizer.encode(probe, None if count == 1 else texts[1]), alone)
             if frame is None:
@@ -200,17 +210,16 @@ def _find_frame(tokenizer: Tokenizer, file: Path, inputs: Inputs, *, count: int)
 
 
 def _take_apart(whole: Encoding, texts: Sequence[Sequence[int]]) -> _Frame | None:
-    of_text = whole.sequence_ids
-    places = [[at for at, text in enumerate(of_text) if text == n] for n in range(len(texts))]
-    for place, text in zip(places, texts, strict=True):
-        together = place == list(range(place[0], place[0] + len(text))) if place else False
-        if not together or [whole.ids[at] for at in place] != list(text):
-            return None
+    places = [
+        [at for at, text in enumerate(whole.sequence_ids) if text == number]
+        for number in range(len(texts))
+    ]
     starts = [0, *(place[-1] + 1 for place in places)]
-    ends = [*(place[0] for place in places), len(of_text)]
-    if any(start > end for start, end in zip(starts, ends, strict=True)):
-        return None
+    ends = [*(place[0] for place in places), len(whole.ids)]
     bounds = list(zip(starts, ends, strict=True))
+    inner = [whole.ids[place[0] : place[-1] + 1] for place in places]
+    if inner != list(texts) or any(start > end for start, end in bounds):
+        return None
     return _Frame(
         tuple(tuple(whole.ids[start:end]) for start, end in bounds),
         tuple(tuple(whole.type_ids[start:end]) for start, end in bounds),

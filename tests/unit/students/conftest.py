@@ -129,9 +129,30 @@ def roberta_tokenizer(size=320):
     return tokenizer
 
 
-@pytest.fixture(
-    scope="session", params=[bert_tokenizer, roberta_tokenizer], ids=["bert", "roberta"]
-)
+def xlm_tokenizer(size=150):
+    """A Unigram tokenizer as XLM-R has it, trained on a few titles."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=size,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        unk_token="<unk>",  # noqa: S106 - no password
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(CORPUS * 3, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", 0), ("</s>", 2)],
+    )
+    return tokenizer
+
+
+KINDS = {"bert": bert_tokenizer, "roberta": roberta_tokenizer, "xlm": xlm_tokenizer}
+
+
+@pytest.fixture(scope="session", params=KINDS.values(), ids=KINDS)
 def any_tokenizer(request):
     """Each kind of tokenizer in turn."""
     return request.param()

@@ -48,16 +48,19 @@ def by_hand(folder, query, text):
 
 
 def pooled_text(folder, query, text):
+    return np.array(encoded(folder, query, text).pooler_output)[0]
+
+
+def encoded(folder, query, text):
     row = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(query, text)
-    return pooled(folder, row.ids, row.type_ids)
+    return forward(folder, row.ids, row.type_ids)
 
 
-def pooled(folder, ids, types=None):
+def forward(folder, ids, types):
     import ctranslate2
 
-    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32")
-    found = encoder.forward_batch([ids], token_type_ids=[types or [0] * len(ids)])
-    return np.array(found.pooler_output)[0]
+    encoder = ctranslate2.Encoder(str(folder / "model"), compute_type="float32", intra_threads=1)
+    return encoder.forward_batch([ids], token_type_ids=[types])
 
 
 def test_class_probabilities_and_scores_are_those_computed_by_hand(folder, student):
@@ -71,6 +74,30 @@ def test_class_probabilities_and_scores_are_those_computed_by_hand(folder, stude
     np.testing.assert_allclose(
         student.scores("running shoe", texts), shares @ [1, 0.4, 0], atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("activation", "activate"), [("tanh", np.tanh), ("relu", lambda values: np.maximum(values, 0))]
+)
+def test_a_dense_layer_over_the_first_token_is_that_of_roberta_and_distilbert(
+    make_student, activation, activate
+):
+    drawn = np.random.default_rng(5)
+    head = {
+        "dense.weight": drawn.normal(0, 1, (8, 8)).astype(np.float32),
+        "dense.bias": drawn.normal(0, 1, 8).astype(np.float32),
+        "out.weight": drawn.normal(0, 1, (1, 8)).astype(np.float32),
+        "out.bias": drawn.normal(0, 1, 1).astype(np.float32),
+    }
+    folder = make_student(pooling="first", head=head, metadata={"activation": activation})
+    first = encoded(folder, "red shoe", "toner").last_hidden_state
+    inner = activate(np.array(first)[0, 0] @ head["dense.weight"].T + head["dense.bias"])
+    student = CrossEncoder.open(folder, PLAIN)
+
+    found = student.logits("red shoe", ["toner"])
+
+    np.testing.assert_allclose(found[0], inner @ head["out.weight"].T + head["out.bias"], atol=1e-5)
+    student.close()
 
 
 @pytest.mark.parametrize("calibration", [None, Calibration(slope=3, intercept=-1)])
@@ -99,7 +126,7 @@ def test_no_texts_have_no_scores(student):
     assert student.probabilities("red", []).shape == (0, 3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(query=WORDS, texts=TEXTS, order=st.randoms(use_true_random=False))
 def test_a_text_scores_the_same_in_any_company_and_order(uncached, query, texts, order):
     numbers = list(range(len(texts)))
@@ -113,13 +140,25 @@ def test_a_text_scores_the_same_in_any_company_and_order(uncached, query, texts,
     np.testing.assert_allclose(shuffled, together[numbers], atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(query=WORDS, calls=st.lists(TEXTS, max_size=4))
 def test_caching_never_changes_an_answer(student, uncached, query, calls):
     for texts in calls:
         np.testing.assert_allclose(
             student.logits(query, texts), uncached.logits(query, texts), atol=1e-5
         )
+
+
+def test_int8_scores_depend_on_the_company_by_a_rounding_at_most(folder):
+    settings = UNCACHED.model_copy(update={"compute_type": "int8"})
+    student = CrossEncoder.open(folder, settings)
+    texts = ["red shoe", "hp toner tn-2110 black original", "", "çilek", "red"]
+
+    together = student.scores("red", texts)
+
+    alone = [student.scores("red", [text])[0] for text in texts]
+    np.testing.assert_allclose(together, alone, atol=0.01)
+    student.close()
 
 
 def test_counts_what_it_was_asked(folder):
@@ -172,7 +211,8 @@ def test_an_answer_that_nobody_wants_any_more_is_cancelled(uncached):
 
 
 def test_a_head_that_gives_no_number_is_an_error_and_not_a_score(folder, make_student):
-    harmless, bad = pooled(folder, [0] * 32), pooled_text(folder, "red", "shoe")
+    harmless = np.array(forward(folder, [0] * 32, [0] * 32).pooler_output)[0]
+    bad = pooled_text(folder, "red", "shoe")
     most = np.argsort(np.abs(harmless) - np.abs(bad))[:2]
     weight = np.zeros((1, 8), np.float32)
     weight[0, most] = 3e38 * np.sign(bad[most])

@@ -23,3 +23,8 @@ def test_opens_what_the_folder_holds(make_student, kind, opened):
 def test_a_folder_without_a_student_is_a_clear_error(tmp_path):
     with pytest.raises(ConfigError, match="it holds nothing"):
         open_student(tmp_path)
+
+
+def test_a_generator_scores_nothing(make_student):
+    with pytest.raises(ConfigError, match="holds the generator 'tiny', where a bi_encoder or"):
+        open_student(make_student("generator"))

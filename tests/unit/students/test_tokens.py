@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 from tokenizers.processors import TemplateProcessing
 
 from qrmiddleware.errors import ConfigError
@@ -39,7 +40,7 @@ def as_encoded(row):
     return list(row.ids), list(row.types)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(query=TEXTS, texts=st.lists(TEXTS, max_size=5))
 def test_rows_are_what_the_tokenizer_itself_makes_of_pairs(roomy, any_tokenizer, query, texts):
     expected = [any_tokenizer.encode(query, text) for text in texts]
@@ -50,7 +51,7 @@ def test_rows_are_what_the_tokenizer_itself_makes_of_pairs(roomy, any_tokenizer,
     assert found.cut == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(texts=st.lists(TEXTS, max_size=5), query=st.booleans())
 def test_rows_are_what_the_tokenizer_itself_makes_of_single_texts(
     roomy, any_tokenizer, texts, query
@@ -62,7 +63,7 @@ def test_rows_are_what_the_tokenizer_itself_makes_of_single_texts(
     assert list(map(as_encoded, found.rows)) == [(each.ids, each.type_ids) for each in expected]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(query=SENTENCES, text=SENTENCES, limits=st.tuples(st.integers(1, 20), st.integers(5, 40)))
 def test_the_query_is_cut_first_and_the_text_to_what_it_leaves(any_tokenizer, query, text, limits):
     most_of_query, most = limits
@@ -159,7 +160,7 @@ def test_a_long_text_is_read_as_if_whole(any_tokenizer, open_tokenizer, text):
     assert found.cut == (len(whole) > 64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(parts=st.lists(st.tuples(TEXTS, st.integers(1, 80)), min_size=1, max_size=8))
 def test_any_long_text_is_read_as_if_whole(any_tokenizer, parts):
     text = " ".join((part + " ") * times for part, times in parts)
@@ -183,6 +184,17 @@ def test_surrogates_that_belong_together_are_read_as_the_character_they_are(open
     halves, whole = tokenizer.singles(["red \ud83d\ude42", "red 🙂"]).rows
 
     assert halves == whole
+
+
+def test_special_tokens_spelled_in_a_text_are_read_as_text(any_tokenizer, open_tokenizer):
+    tokenizer = open_tokenizer(any_tokenizer)
+    inner = [any_tokenizer.id_to_token(each) for each in sorted(special_ids(any_tokenizer))]
+
+    plain, spelled = tokenizer.pairs("red", ["", " ".join(inner)]).rows
+
+    ends = [each for each in plain.ids if each in special_ids(any_tokenizer)]
+    assert [each for each in spelled.ids if each in special_ids(any_tokenizer)] == ends
+    assert len(spelled.ids) >= len(plain.ids)
 
 
 def test_the_vocabulary_counts_added_tokens(open_tokenizer, bert):
@@ -226,6 +238,25 @@ def test_refuses_a_tokenizer_that_turns_query_and_text_around(open_tokenizer, be
 
     with pytest.raises(ConfigError, match="post-processor does not put fixed special tokens"):
         open_tokenizer(changed)
+
+
+def test_a_tokenizer_that_knows_no_latin_letter_is_read_all_the_same(open_tokenizer):
+    tokenizer = Tokenizer(models.BPE({"の": 0, "<s>": 1}, []))
+    tokenizer.post_processor = TemplateProcessing(pair="<s> $A $B", special_tokens=[("<s>", 1)])
+
+    (row,) = open_tokenizer(tokenizer).pairs("の", ["a"]).rows
+
+    assert row.ids == (1, 0)
+
+
+def test_refuses_a_tokenizer_that_knows_nothing(open_tokenizer):
+    with pytest.raises(ConfigError, match="post-processor"):
+        open_tokenizer(Tokenizer(models.BPE({"<s>": 0}, [])))
+
+
+def test_refuses_a_tokenizer_that_fails_on_unknown_words(open_tokenizer):
+    with pytest.raises(ConfigError, match=r"cannot read 'a': .*UNK"):
+        open_tokenizer(Tokenizer(models.WordLevel({"shoe": 0}, unk_token="[UNK]")))  # noqa: S106
 
 
 def test_refuses_limits_that_leave_no_token_for_a_text(open_tokenizer, bert):
