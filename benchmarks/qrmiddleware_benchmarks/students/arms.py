@@ -9,6 +9,8 @@ from qrmiddleware_benchmarks.students.costs import Precision
 from qrmiddleware_benchmarks.students.shapes import Task
 
 CTRANSLATE2, TORCH, ONNXRUNTIME = "ctranslate2", "torch", "onnxruntime"
+QRMIDDLEWARE = "qrmiddleware"
+"""What serving runs: CTranslate2 behind a queue that cuts and spreads the rows by itself."""
 _MANY_ROWS = 32
 _FEW_ROWS = 8
 
@@ -46,6 +48,8 @@ REFERENCE = Arm(TORCH, Precision.FLOAT32)
 _CPU_ARMS = (
     Arm(CTRANSLATE2, Precision.INT8),
     Arm(CTRANSLATE2, Precision.FLOAT32),
+    Arm(QRMIDDLEWARE, Precision.INT8),
+    Arm(QRMIDDLEWARE, Precision.FLOAT32),
     REFERENCE,
     Arm(TORCH, Precision.INT8),
     Arm(ONNXRUNTIME, Precision.FLOAT32),
@@ -64,14 +68,22 @@ def arms_on(device: str) -> tuple[Arm, ...]:
     """List the arms of a device, the one to compare with first.
 
     ONNX Runtime is not asked on a GPU (that is another distribution, which excludes this one),
-    and torch's dynamic int8 does not exist there.
+    nor is qrmiddleware (it has nothing to spread there), and torch's dynamic int8 does not exist.
     """
     return _CUDA_ARMS if device == "cuda" else _CPU_ARMS
 
 
 def can_run(arm: Arm, task: Task) -> bool:
-    """Tell whether an arm is asked for a task: ONNX Runtime generates with another library."""
-    return arm.runtime != ONNXRUNTIME or task is not Task.GENERATOR
+    """Tell whether an arm is asked for a task: ONNX Runtime generates with another library.
+
+    What generates in qrmiddleware is CTranslate2 as it is.
+    """
+    return arm.runtime not in {ONNXRUNTIME, QRMIDDLEWARE} or task is not Task.GENERATOR
+
+
+def ways(arm: Arm, rows: int, cores: int) -> list[Plan]:
+    """List the plans that an arm tries; qrmiddleware gets a batch whole and has its own."""
+    return [Plan(1, 1, cores)] if arm.runtime == QRMIDDLEWARE else plans(rows, cores)
 
 
 def plans(rows: int, cores: int) -> list[Plan]:

@@ -17,16 +17,18 @@ _ASKED = {
 }
 _METHOD = """\
 **Method.** The same weights, random and seeded (a checkpoint where the name is not one of sizes),
-run on CTranslate2, torch (through transformers; int8 is torch's dynamic quantisation) and ONNX
-Runtime (int8 by `quantize_dynamic`, per channel). Every runtime has a process of its own, pinned to
-the cores it may use; all others are halted meanwhile, so that no spinning thread disturbs. The
-runtimes take turns in {rounds} rounds of at least {slice_ms:.0f} ms, in an order drawn anew for
-each. Before the timing, each tries a few ways to use the cores - whole, or sorted by length and cut
-into parts, one after the other or side by side - and keeps its fastest. A time runs from token ids
-to scores, vectors or tokens; tokenising is not in it. Pairs and queries differ in length by up to
-40 % around the mean. A ratio is the median over that of {first}; brackets are 95 % intervals from a
-bootstrap over rounds. They hold the noise within one run: another run, with its processes elsewhere
-in memory and perhaps another way chosen, may lie outside, so read a ratio near 1 as a draw.
+run on CTranslate2, torch (through transformers; int8 is torch's dynamic quantisation), ONNX Runtime
+(int8 by `quantize_dynamic`, per channel), and on what serving runs, named qrmiddleware where the
+report has it: CTranslate2 behind a queue that cuts and spreads a batch by itself. Every runtime has
+a process of its own, pinned to the cores it may use; all others are halted meanwhile, so that no
+spinning thread disturbs. The runtimes take turns in {rounds} rounds of at least {slice_ms:.0f} ms,
+in an order drawn anew for each. Before the timing, each tries a few ways to use the cores - whole,
+or sorted by length and cut into parts, one after the other or side by side - and keeps its fastest.
+A time runs from token ids to scores, vectors or tokens; tokenising is not in it. Pairs and queries
+differ in length by up to 40 % around the mean. A ratio is the median over that of {first}; brackets
+are 95 % intervals from a bootstrap over rounds. They hold the noise within one run: another run,
+with its processes elsewhere in memory and perhaps another way chosen, may lie outside, so read a
+ratio near 1 as a draw.
 
 **Answers are compared first.** In float32 every runtime must agree with torch within 0.001, or the
 run fails; in int8 the correlation with torch float32 must be 0.9, and is in the tables. Random

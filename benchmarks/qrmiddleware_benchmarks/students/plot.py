@@ -6,7 +6,12 @@ from qrmiddleware_benchmarks.students.report import Cell, Report
 from qrmiddleware_benchmarks.students.shapes import Task
 
 _WIDTH = 0.8
-_COLOURS = {"ctranslate2": "#c1432e", "torch": "#8a8f98", "onnxruntime": "#2a6fb0"}
+_COLOURS = {
+    "ctranslate2": "#c1432e",
+    "torch": "#8a8f98",
+    "onnxruntime": "#2a6fb0",
+    "qrmiddleware": "#e0a030",
+}
 
 
 def draw(report: Report, path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import psutil
 
 from qrmiddleware_benchmarks.machine import describe_machine
-from qrmiddleware_benchmarks.students.arms import REFERENCE, Arm, Plan, arms_on, can_run, plans
+from qrmiddleware_benchmarks.students.arms import REFERENCE, Arm, Plan, arms_on, can_run, ways
 from qrmiddleware_benchmarks.students.bootstrap import median_ratio, percentile_ms
 from qrmiddleware_benchmarks.students.costs import Precision, batch_cost
 from qrmiddleware_benchmarks.students.models import Model, prepare
@@ -166,10 +166,7 @@ class _Measuring:
 
     def _cell(self, workload: Workload, checked: dict[Arm, Agreement]) -> Cell:
         batch = self._draw(workload)
-        ways = plans(workload.rows, self._cores)
-        if self._course.device == "cuda":
-            ways = [Plan(1, 1, 1)]
-        chosen = {arm: self._team.ask(arm, "best_plan", batch, ways) for arm in self._arms}
+        chosen = {arm: self._best_plan(arm, batch) for arm in self._arms}
         agreements = self._agreements(batch, chosen)
         rounds = self._rounds(batch, chosen)
         figures = [
@@ -185,6 +182,12 @@ class _Measuring:
             flops=batch_cost(self._model.shape, batch.lengths, Precision.FLOAT32).flops,
             arms=tuple(figures),
         )
+
+    def _best_plan(self, arm: Arm, batch: Batch) -> Plan:
+        on_gpu = self._course.device == "cuda"
+        tried = [Plan(1, 1, 1)] if on_gpu else ways(arm, len(batch.ids), self._cores)
+        plan: Plan = self._team.ask(arm, "best_plan", batch, tried)
+        return plan
 
     def _agreements(self, batch: Batch, chosen: dict[Arm, Plan]) -> dict[Arm, Agreement]:
         """Compare the answers; a generator's logits, and in float32 the tokens as well.

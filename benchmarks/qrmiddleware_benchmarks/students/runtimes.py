@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from qrmiddleware_benchmarks.students.arms import CTRANSLATE2, ONNXRUNTIME, Arm
+from qrmiddleware_benchmarks.students.arms import CTRANSLATE2, ONNXRUNTIME, QRMIDDLEWARE, Arm
 from qrmiddleware_benchmarks.students.costs import Precision
 from qrmiddleware_benchmarks.students.libraries import library
 from qrmiddleware_benchmarks.students.models import Model
@@ -16,6 +16,7 @@ from qrmiddleware_benchmarks.students.shapes import Task
 from qrmiddleware_benchmarks.students.workloads import NEW_TOKENS, Batch
 
 Ids = npt.NDArray[np.int64]
+_SERVING = ("engine", "settings")
 
 
 class Student(Protocol):
@@ -41,6 +42,8 @@ def load(model: Model, arm: Arm, *, device: str, workers: int, threads: int) -> 
         return CTranslate2Student(model, arm, device, workers, threads)
     if arm.runtime == ONNXRUNTIME:
         return OnnxStudent(model, arm, threads)
+    if arm.runtime == QRMIDDLEWARE:
+        return ServedStudent(model, arm, device)
     return TorchStudent(model, arm, device, threads)
 
 
@@ -93,6 +96,38 @@ class CTranslate2Student:
             end_token=self._ends,
         )
         return np.array([each.sequences_ids[0] for each in found], dtype=np.float32)
+
+
+class ServedStudent:
+    """The model on the engine that serving uses, which chooses threads and batches by itself."""
+
+    def __init__(self, model: Model, arm: Arm, device: str) -> None:
+        engine, settings = (library(f"qrmiddleware.students.{name}") for name in _SERVING)
+        self._row, self._crosses = engine.Row, model.shape.task is Task.CROSS_ENCODER
+        self._engine = engine.EncoderEngine(
+            model.ctranslate2 / arm.precision,
+            "pooler" if self._crosses else "mean",
+            settings.RuntimeSettings(device=device, compute_type=str(arm.precision)),
+            name=model.shape.name,
+        )
+        if self._crosses:
+            head = np.load(model.head)
+            self._weight, self._bias = head["weight"].T, head["bias"]
+
+    def answer(self, batch: Batch) -> Numbers:
+        """See ``Student``."""
+        pairs = zip(batch.ids, batch.types, strict=True)
+        found: Numbers = self._engine.vectors([self._row(tuple(i), tuple(t)) for i, t in pairs])
+        if self._crosses:
+            scores: Numbers = found @ self._weight + self._bias
+            return scores
+        units: Numbers = found / np.linalg.norm(found, axis=1, keepdims=True)
+        return units
+
+    def logits(self, batch: Batch) -> Numbers:
+        """Not asked: it generates with CTranslate2 as it is."""
+        message = f"qrmiddleware's engine has no logits for {len(batch.ids)} prompts"
+        raise NotImplementedError(message)
 
 
 class TorchStudent:

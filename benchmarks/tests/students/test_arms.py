@@ -2,7 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware_benchmarks.students.arms import REFERENCE, Arm, Plan, arms_on, can_run, cut, plans
+from qrmiddleware_benchmarks.students.arms import (
+    REFERENCE,
+    Arm,
+    Plan,
+    arms_on,
+    can_run,
+    cut,
+    plans,
+    ways,
+)
 from qrmiddleware_benchmarks.students.costs import Precision
 from qrmiddleware_benchmarks.students.shapes import Task
 
@@ -41,6 +50,17 @@ def test_onnxruntime_does_not_generate():
 )
 def test_the_ways_to_use_the_cores_suit_the_batch(rows, cores, expected):
     assert [str(plan) for plan in plans(rows, cores)] == expected
+
+
+def test_what_serving_runs_gets_a_batch_whole_and_is_asked_for_encoders_on_a_cpu():
+    arm = Arm("qrmiddleware", Precision.INT8)
+
+    assert ways(arm, 100, 2) == [Plan(1, 1, 2)]
+    assert ways(REFERENCE, 100, 2) == plans(100, 2)
+    assert can_run(arm, Task.BI_ENCODER)
+    assert not can_run(arm, Task.GENERATOR)
+    assert arm in arms_on("cpu")
+    assert arm not in arms_on("cuda")
 
 
 @given(st.integers(1, 200), st.integers(1, 16))

@@ -73,7 +73,7 @@ def test_a_run_measures_everything_it_was_asked_for(wrong):
     assert len(told) == SMOKE.steps
     assert report.peaks == (PEAK,)
     assert {cell.task for cell in report.cells} == {shape.task for shape in TINY}
-    assert [len(cell.arms) for cell in report.cells] == [6, 6, 6, 6, 4, 4]
+    assert [len(cell.arms) for cell in report.cells] == [8, 8, 8, 8, 4, 4]
 
 
 def test_figures_are_of_the_batch_that_was_timed(wrong):

@@ -68,7 +68,7 @@ class Generator:
 
     One thread computes a query, and as many queries are computed at once as there are cores:
     the matrices of a small generator are too small to share. Queries are not merged into
-    batches: eight of them take as long in one batch as one after another.
+    batches: eight of them took no longer apart, on two cores, than in one batch.
     """
 
     def __init__(

@@ -198,6 +198,12 @@ def make_student(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tokenizer_of():
+    """Make a tokenizer as the tiny students have."""
+    return make_tokenizer
+
+
+@pytest.fixture(scope="session")
 def tokenizer():
     """Make the tiny students' tokenizer."""
     return make_tokenizer()
