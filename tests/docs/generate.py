@@ -22,6 +22,7 @@ import commands
 import examples
 import formats
 import references
+import students
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted((ROOT / "docs").glob("*.md"))
@@ -45,6 +46,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "asked for a bool": examples.asked_for_bool,
     "asked for a boost": examples.asked_for_boost,
     "formats": formats.formats,
+    "students that can be": students.families,
+    "student.json": students.manifest,
     **{f"options of {name}": partial(formats.options, name) for name in formats.FORMATS},
 }
 

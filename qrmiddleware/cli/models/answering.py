@@ -7,6 +7,7 @@ from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import StudentFolder
+from qrmiddleware.students.generator import DecodingOptions, Generator
 from qrmiddleware.students.settings import RuntimeSettings
 
 _SETTINGS = RuntimeSettings(device="cpu", inter_threads=1, intra_threads=1, cache_bytes=0)
@@ -46,3 +47,19 @@ def _vectors(student: StudentFolder, texts: Sequence[str]) -> str:
     finally:
         opened.close()
     return f"{len(vectors)} texts have vectors of {vectors.shape[1]} numbers"
+
+
+def _texts(student: StudentFolder, queries: Sequence[str]) -> str:
+    opened = Generator.open(student.path, _SETTINGS)
+    options = DecodingOptions(n=1, beams=1, drop_echoes=False)
+    try:
+        found = [rewrite for query in queries for rewrite in opened.generate(query, options)]
+    finally:
+        opened.close()
+    means = [rewrite.log_probability for rewrite in found]
+    if not found:
+        return f"of {len(queries)} queries, none has a rewrite that ends in time"
+    return (
+        f"{len(found)} of {len(queries)} queries have a rewrite of log-probability "
+        f"{min(means):.2f} to {max(means):.2f}"
+    )

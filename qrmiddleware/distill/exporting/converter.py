@@ -70,9 +70,17 @@ def mended_converter() -> Any:  # noqa: ANN401 - a class of an untyped library
             return model
 
         def load_tokenizer(self, tokenizer_class: Any, folder: str, **_: Any) -> Any:  # noqa: ANN401, ARG002 - of an untyped library
-            return load_tokenizer(Path(folder))
+            return _with_special_tokens(load_tokenizer(Path(folder)))
 
     return MendedConverter
+
+
+def _with_special_tokens(tokenizer: Any) -> Any:  # noqa: ANN401 - of transformers
+    """Let the end stand for what is missing: without a name for each, nothing can be loaded."""
+    if tokenizer.eos_token is not None:
+        tokenizer.bos_token = tokenizer.bos_token or tokenizer.eos_token
+        tokenizer.unk_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
 
 
 def _clear_pooler(model: Any) -> None:  # noqa: ANN401 - a model of transformers

@@ -18,6 +18,8 @@ from qrmiddleware.distill.exporting.reference import Ids, Reference
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import StudentFolder
+from qrmiddleware.students.generator import Generator
+from qrmiddleware.students.generator.prompts import Prompts, load_tokenizer
 from qrmiddleware.students.heads import Floats, Head, softmax
 from qrmiddleware.students.manifest import Manifest, Parity
 from qrmiddleware.students.settings import ComputeType, RuntimeSettings
@@ -119,38 +121,46 @@ def _scores(logits: Floats, gains: Sequence[float]) -> Floats:
 def _of_outputs(
     reference: Reference, plain: Path, student: StudentFolder, probes: Sequence[Probe]
 ) -> Parity:
+    Generator.open(student.path, as_stored(student.manifest)).close()
+    prompts = Prompts(load_tokenizer(student.tokenizer_file), student.manifest.inputs)
     both = reference.checkpoint.family.encoder_decoder
     exact = converted.open_writer(plain, "float32", encoder_decoder=both)
-    apart, compared = 0.0, 0
+    differences: list[float] = []
     for query, text in probes:
-        source = _prompt(student.manifest, query)
-        theirs = reference.log_probabilities(source, text)
+        theirs = reference.log_probabilities(_prompt(student.manifest, query), text)
         if theirs.size:
-            sources = reference.tokens(reference.text_ids(source))
             targets = reference.tokens(reference.plain_ids(text))
+            sources = _sources(reference, prompts, query)
             ours = converted.log_probabilities(exact, sources, targets, encoder_decoder=both)
-            apart, compared = max(apart, largest_difference(ours, theirs)), compared + 1
+            differences.append(largest_difference(ours, theirs))
     return Parity(
-        probes=compared,
-        float32_difference=apart,
-        equal_outputs=_share_equal(reference, student, texts_of(probes)),
+        probes=len(differences),
+        float32_difference=max(differences, default=float("inf")),
+        equal_outputs=_share_equal(reference, student, prompts, texts_of(probes)),
     )
 
 
-def _share_equal(reference: Reference, student: StudentFolder, texts: Sequence[str]) -> float:
+def _share_equal(
+    reference: Reference, student: StudentFolder, prompts: Prompts, queries: Sequence[str]
+) -> float:
     both = reference.checkpoint.family.encoder_decoder
     compute = as_stored(student.manifest).compute_type
     model = converted.open_writer(student.model_folder, compute, encoder_decoder=both)
     theirs: list[Sequence[str]] = []
     ours: list[Sequence[str]] = []
-    for text in texts:
-        source = _prompt(student.manifest, text)
-        ids = reference.text_ids(source)
-        if ids:
-            theirs.append(tuple(reference.tokens(reference.greedy(source, WRITTEN))))
-            sources = reference.tokens(ids)
+    for query in queries:
+        if sources := _sources(reference, prompts, query):
+            written = reference.greedy(_prompt(student.manifest, query), WRITTEN)
+            theirs.append(tuple(reference.tokens(written)))
             ours.append(converted.greedy(model, sources, WRITTEN, encoder_decoder=both))
     return share_equal(ours, theirs)
+
+
+def _sources(reference: Reference, prompts: Prompts, query: str) -> tuple[str, ...]:
+    """Return the tokens of a prompt as the runtime that serves the student writes them."""
+    tokens = prompts.tokens(query)
+    ended = tokens[-1:] == (reference.tokenizer.eos_token,)
+    return tokens[:-1] if ended and not reference.checkpoint.family.encoder_decoder else tokens
 
 
 def _prompt(student: Manifest, query: str) -> str:
@@ -178,5 +188,5 @@ def _fits(reference: Reference, student: Manifest, query: str, text: str) -> boo
         case "bi_encoder":
             return all(len(reference.text_ids(each)) <= inputs.max_tokens for each in (query, text))
         case "generator":
-            prompt = reference.text_ids(_prompt(student, query))
+            prompt = reference.source_ids(_prompt(student, query))
             return len(prompt) + len(reference.plain_ids(text)) + WRITTEN <= inputs.max_tokens

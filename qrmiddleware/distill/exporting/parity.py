@@ -88,7 +88,7 @@ def rank_correlation(ours: Numbers, theirs: Numbers) -> float | None:
     ranks = [_ranks(values) for values in (ours, theirs)]
     if any(not each.std() for each in ranks) or not np.isfinite([ours, theirs]).all():
         return None
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    return float(np.asarray(np.corrcoef(np.stack(ranks)))[0, 1])
 
 
 def _ranks(values: Numbers) -> Numbers:

@@ -51,6 +51,16 @@ class Reference:
         """Return the token ids of a text, special tokens included."""
         return tuple(self.tokenizer(text)["input_ids"])
 
+    def source_ids(self, text: str) -> Ids:
+        """Return the token ids that a generator goes on from, or reads.
+
+        A decoder goes on where the prompt ends, so that the end which some tokenizers put after
+        every text is left out.
+        """
+        ids = self.text_ids(text)
+        ended = ids[-1:] == (self.tokenizer.eos_token_id,)
+        return ids[:-1] if ended and not self.checkpoint.family.encoder_decoder else ids
+
     def plain_ids(self, text: str) -> Ids:
         """Return the token ids of a text alone."""
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -79,7 +89,7 @@ class Reference:
         Of an encoder-decoder: of the target's tokens and the end. Of a decoder: of all tokens of
         source and target but the first.
         """
-        sources, targets = self.text_ids(source), self.plain_ids(target)
+        sources, targets = self.source_ids(source), self.plain_ids(target)
         if self.checkpoint.family.encoder_decoder:
             wanted = (*targets, self.model.config.eos_token_id)
             scores = self._decode(sources, targets)
@@ -92,7 +102,7 @@ class Reference:
 
     def greedy(self, source: str, most: int) -> Ids:
         """Take the most probable token, at most ``most`` times; without the end."""
-        sources = self.text_ids(source)
+        sources = self.source_ids(source)
         written: Ids = ()
         ends = _as_tuple(self.model.config.eos_token_id)
         while len(written) < most:
@@ -159,7 +169,14 @@ def load_reference(checkpoint: Checkpoint, *, with_pooler: bool = True) -> Refer
             f"{checkpoint.kind} needs: it was trained as something else"
         )
         raise ConfigError(message)
-    return Reference(checkpoint, model.eval(), load_tokenizer(checkpoint.folder))
+    tokenizer = load_tokenizer(checkpoint.folder)
+    if checkpoint.kind == "generator" and tokenizer.eos_token is None:
+        message = (
+            f"{checkpoint.folder} has a tokenizer without eos_token, so that nothing it writes "
+            "would end: name the token that ended its texts in training"
+        )
+        raise ConfigError(message)
+    return Reference(checkpoint, model.eval(), tokenizer)
 
 
 def _class_of(checkpoint: Checkpoint) -> str:

@@ -10,6 +10,10 @@ from qrmiddleware.errors import ConfigError
 _GENERIC: Final = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """What the maker of a new vocabulary saves; ``tokenizer.json`` says all of it."""
 
+_NAMES: Final = ("tokenizer.json", "vocab.txt", "vocab.json")
+_SUFFIXES: Final = (".model", ".spm", ".tiktoken")
+"""Without any of these, transformers makes a tokenizer that knows no word."""
+
 
 def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - of transformers
     """Load a fast tokenizer, without truncation and padding.
@@ -20,6 +24,9 @@ def load_tokenizer(folder: Path) -> Any:  # noqa: ANN401 - of transformers
     Raises:
         ConfigError: If there is none that has a fast form.
     """
+    if not any(path.name in _NAMES or path.suffix in _SUFFIXES for path in folder.iterdir()):
+        message = f"{folder} has no tokenizer: tokenizer.json is needed, or what makes one"
+        raise ConfigError(message)
     with quiet_transformers() as transformers:
         settings = folder / "tokenizer_config.json"
         named = read_object(settings).get("tokenizer_class") if settings.is_file() else None

@@ -15,7 +15,7 @@ def test_help_lists_the_commands_and_those_of_plugins(qrm):
     ran = qrm("--help")
 
     assert ran.code == 0
-    commands = "serve demo check plugins rewrite explain config-schema rules table"
+    commands = "serve demo check plugins rewrite explain config-schema models rules table"
     for command in commands.split():
         assert f" {command} " in ran.out
 

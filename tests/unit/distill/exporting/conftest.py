@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from qrmiddleware.distill.exporting.probes import default_probes, texts_of
 
@@ -71,13 +72,11 @@ def vocabulary_of(style: str) -> list[str]:
 
 
 def make_tokenizer(style: str, *, token_types: bool = True) -> Any:
-    import tokenizers
-    from tokenizers import models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     numbered = {token: number for number, token in enumerate(vocabulary_of(style))}
     unknown = next(token for token in ("[UNK]", "<unk>") if token in numbered)
-    tokenizer = tokenizers.Tokenizer(models.WordLevel(numbered, unknown))
+    tokenizer = Tokenizer(models.WordLevel(numbered, unknown))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     if style in TEMPLATES:
         single, pair = TEMPLATES[style]

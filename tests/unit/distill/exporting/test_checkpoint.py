@@ -113,7 +113,7 @@ def test_a_folder_without_weights_is_refused(tmp_path):
 
 
 def test_what_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="is no folder: .* downloaded first"):
+    with pytest.raises(ConfigError, match=r"is no folder: .* downloaded first"):
         read_checkpoint(tmp_path / "org" / "model")
 
 

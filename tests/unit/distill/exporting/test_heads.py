@@ -82,7 +82,7 @@ def test_a_dense_layer_is_read_without_or_with_bias(tmp_path):
 def test_an_activation_that_students_do_not_have_is_refused(tmp_path):
     folder = write_dense(tmp_path, activation="torch.nn.modules.activation.GELU")
 
-    with pytest.raises(ConfigError, match="activation GELU, .* tanh|Tanh, Identity, ReLU"):
+    with pytest.raises(ConfigError, match=r"activation GELU, .* Tanh, Identity, ReLU"):
         dense_head(folder)
 
 

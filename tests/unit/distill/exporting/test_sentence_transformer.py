@@ -109,5 +109,5 @@ def test_prompts_that_texts_need_are_refused(tmp_path):
         config_sentence_transformers={"prompts": {"query": "query: ", "document": ""}},
     )  # fmt: skip
 
-    with pytest.raises(ConfigError, match="puts prompts before texts .*'query: '"):
+    with pytest.raises(ConfigError, match=r"puts prompts before texts .*'query: '"):
         read_sentence_transformer(tmp_path)
