@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any, Final
 
 _KEY_PREFIX: Final = re.compile(r"^[tbn]_")  # typed keys: text, flag, number
-_PRODUCT_TYPES: Final = ("product_type", "producttype", "item_type", "category")
+_PRODUCT_TYPES: Final = ("product type", "item type", "category")
 _WORD: Final = re.compile(r"[^\W_]+(?:[-'.][^\W_]+)*\+?|[^\w\s]|_")
+_SEPARATOR: Final = re.compile(r"[,;/|]|\\n")  # some feeds write line ends as two characters
 _DETAIL_WORDS: Final = 4
 
 
@@ -84,7 +85,7 @@ def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if isinstance(value, list):
         value = value[0] if value else ""
-    return " ".join(str(value).split()) if value is not None else ""
+    return " ".join(str(value).replace("\\n", " ").split()) if value is not None else ""
 
 
 def _attributes(found: object) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
@@ -99,11 +100,10 @@ def _attributes(found: object) -> tuple[dict[str, tuple[str, ...]], tuple[str, .
 
 
 def _parts(value: str) -> tuple[str, ...]:
-    """Split a value at commas; long sentences are no value."""
-    parts = (" ".join(part.split()) for part in re.split(r"[,;/|]", value))
+    """Split a value at commas and the like; long sentences are no value."""
+    parts = (" ".join(part.split()) for part in _SEPARATOR.split(value))
     return tuple(part for part in parts if part and len(part.split()) <= _DETAIL_WORDS)
 
 
 def _product_type(attributes: Mapping[str, tuple[str, ...]]) -> str:
-    keys = (key.replace("_", " ") for key in _PRODUCT_TYPES)
-    return next((attributes[key][0] for key in keys if key in attributes), "")
+    return next((attributes[key][0] for key in _PRODUCT_TYPES if key in attributes), "")

@@ -6,16 +6,19 @@ around it do not make longer.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from qrmiddleware.distill.catalogue import Record, is_word, words_of
 
 LONGEST: Final = 3  # words of a phrase
+_READ: Final = 60  # words of a title or description: what comes later is no product's kind
 _STOPS: Final = frozenset(
-    "a an and at by for from in of on or the to via w with without per incl plus und für de du et"
-    " avec pour".split()
+    words_of(
+        "a an and at by for from in of on or over the to under via w with without per incl plus"
+        " und für de du et avec pour"
+    )
 )
 
 
@@ -28,9 +31,11 @@ class Floors:
         brands: Among these products.
         ends: Share of its occurrences after which no word follows that could belong to it: a
             modifier such as "patch" in "patch cable" has few.
-        one_brand: Share of the products, at most, that are of one brand: "laserjet" is a line.
-        leads: Share of its titles in which no other candidate stands before it: values such as
-            "windows" in "notebook 15 inch windows" have few.
+        one_brand: Share of the products, at most, that are of one brand.
+        behind_brand: Share of its occurrences, at most, that follow the brand at once: names of
+            lines such as "laserjet" do.
+        leads: Share of its titles in which no other candidate stands before it, but for words
+            between them: values such as "windows" in "notebook 15 inch windows" have few.
         wins: Share of its titles in which no more frequent candidate stands elsewhere: modifiers
             such as "hi-speed" in "hi-speed usb cable" have few.
         alone: Share of its occurrences that are not the end of a longer type: "supply" has few.
@@ -39,12 +44,13 @@ class Floors:
 
     products: int = 5
     brands: int = 2
-    ends: float = 0.5
-    one_brand: float = 0.9
+    ends: float = 0.3
+    one_brand: float = 0.97
+    behind_brand: float = 0.5
     leads: float = 0.4
     wins: float = 0.4
     alone: float = 0.1
-    values: float = 0.25
+    values: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,16 @@ def find_types(records: Sequence[Record], floors: Floors) -> Types:
     found = _leading(titles, found, floors)
     found = _winning(titles, found | given, floors) | given
     counts = _standing_alone(titles, found)
-    of_product = {title.record.doc_id: _types_of(title, counts) for title in titles}
+    of_product = {
+        title.record.doc_id: _types_of(title, counts)
+        or _types_of(read_title(title.record, brands | values, field="description"), counts)
+        for title in titles
+    }
     named = Counter(phrase for phrases in of_product.values() for phrase in phrases)
     kept = {
         phrase: count
         for phrase, count in named.items()
-        if count >= floors.products
-        and (phrase in given or counts[phrase] >= floors.alone * count)
+        if count >= floors.products and (phrase in given or counts[phrase] >= floors.alone * count)
     }
     return Types(
         kept,
@@ -119,9 +128,11 @@ def value_words(records: Sequence[Record], floors: Floors) -> frozenset[str]:
     )
 
 
-def read_title(record: Record, taken: frozenset[str]) -> Title:
-    """Mark which words of a title may be part of a type; ``taken`` are brands and values."""
-    words = tuple(words_of(record.title))
+def read_title(
+    record: Record, taken: frozenset[str], *, field: Literal["title", "description"] = "title"
+) -> Title:
+    """Mark which words of a text may be part of a type; ``taken`` are brands and values."""
+    words = tuple(words_of(getattr(record, field))[:_READ])
     own = set(words_of(record.brand))
     model = _model_words(record)
     free = tuple(
@@ -181,6 +192,7 @@ class _Tally:
     products: int = 0
     seen: int = 0
     ends: int = 0
+    behind_brand: int = 0
     as_value: int = 0
 
 
@@ -196,6 +208,7 @@ def _candidates(titles: Sequence[Title], floors: Floors) -> set[str]:
             tally = tallies[phrase]
             tally.seen += 1
             tally.ends += _may_end(title, end, values)
+            tally.behind_brand += start == len(words_of(title.record.brand))
             found.add(phrase)
         for phrase in found:
             tallies[phrase].products += 1
@@ -208,6 +221,7 @@ def _candidates(titles: Sequence[Title], floors: Floors) -> set[str]:
         and len(brands[phrase]) >= floors.brands
         and max(brands[phrase].values()) <= floors.one_brand * tally.products
         and tally.ends >= floors.ends * tally.seen
+        and tally.behind_brand <= floors.behind_brand * tally.seen
         and tally.as_value <= floors.values * tally.products
     }
 
@@ -222,6 +236,8 @@ def _leading(titles: Sequence[Title], found: set[str], floors: Floors) -> set[st
         if not occurring:
             continue
         earliest = min(end for (_, end), _ in occurring)
+        while earliest < len(title.words) and title.free[earliest]:
+            earliest += 1
         there.update({phrase for _, phrase in occurring})
         first.update({phrase for (start, _), phrase in occurring if start < earliest})
     return {phrase for phrase in found if first[phrase] >= floors.leads * there[phrase]}
@@ -233,10 +249,7 @@ def _winning(titles: Sequence[Title], found: set[str], floors: Floors) -> set[st
     A longer phrase stands and falls with its last word, its head.
     """
     heads = {phrase for phrase in found if " " not in phrase}
-    per_title = [
-        {title.words[end - 1] for start, end in spans(title) if end - start == 1} & heads
-        for title in titles
-    ]
+    per_title = [{title.words[end - 1] for end in _head_ends(title, heads)} for title in titles]
     for part in (0.25, 0.5, 0.75, 1.0):
         there = Counter(word for words in per_title for word in words & heads)
         best = Counter(
@@ -246,6 +259,12 @@ def _winning(titles: Sequence[Title], found: set[str], floors: Floors) -> set[st
         )
         heads = {word for word in heads if best[word] >= part * floors.wins * there[word]}
     return {phrase for phrase in found if phrase.split()[-1] in heads}
+
+
+def _head_ends(title: Title, heads: Container[str]) -> list[int]:
+    """Return the places behind heads; of heads in a row, as in "printer drum", the last."""
+    places = [n for n, word in enumerate(title.words) if title.free[n] and word in heads]
+    return [n + 1 for n in places if n + 1 not in places]
 
 
 def _standing_alone(titles: Sequence[Title], found: set[str]) -> dict[str, int]:
@@ -270,7 +289,7 @@ def _types_of(title: Title, counts: Mapping[str, int]) -> tuple[str, ...]:
     if not there:
         return ()
     end = max(
-        (end for _, end in there),
+        _head_ends(title, counts) or [end for _, end in there],
         key=lambda end: (counts.get(title.words[end - 1], 0), -end),
     )
     inside = sorted(span for span in there if span[1] == end)
@@ -297,7 +316,7 @@ def _values(record: Record) -> frozenset[str]:
 def _model_words(record: Record) -> frozenset[str]:
     """Words of a model's name, where it is a name and not a description of the product."""
     words = words_of(record.model)
-    return frozenset(words) if len(words) <= LONGEST and not words[2:] else frozenset()
+    return frozenset(words) if len(words) < LONGEST else frozenset()
 
 
 def _is_unit(words: Sequence[str], place: int) -> bool:
