@@ -94,8 +94,12 @@ def _attributes(found: object) -> tuple[dict[str, tuple[str, ...]], tuple[str, .
         flags = tuple(key_name(k) for k, v in found.items() if v is True)
         return {key: parts for key, parts in texts.items() if parts}, flags
     if isinstance(found, list):
-        phrases = tuple(p for p in chain.from_iterable(map(_parts, map(str, found))) if p)
-        return ({"details": phrases} if phrases else {}), ()
+        phrases = tuple(chain.from_iterable(map(_parts, map(str, found))))
+        tails = (
+            phrase.partition(" ")[2] for phrase in phrases
+        )  # "colour dark red" names its value
+        every = tuple(dict.fromkeys(part for part in (*phrases, *tails) if part))
+        return ({"details": every} if every else {}), ()
     return {}, ()
 
 

@@ -281,19 +281,17 @@ def _standing_alone(titles: Sequence[Title], found: set[str]) -> dict[str, int]:
 
 
 def _types_of(title: Title, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The given type; else the phrases, longest first, that end in the most frequent word."""
+    """The given type, then the phrases, longest first, that end in the most frequent word."""
     given = " ".join(words_of(title.record.product_type))
-    if given in counts:
-        return (given,)
+    found = [given] if given in counts else []
     there = [span for span in spans(title) if text_of(title, span) in counts]
-    if not there:
-        return ()
-    end = max(
-        _head_ends(title, counts) or [end for _, end in there],
-        key=lambda end: (counts.get(title.words[end - 1], 0), -end),
-    )
-    inside = sorted(span for span in there if span[1] == end)
-    return tuple(dict.fromkeys(text_of(title, span) for span in inside))
+    if there:
+        end = max(
+            _head_ends(title, counts) or [end for _, end in there],
+            key=lambda end: (counts.get(title.words[end - 1], 0), -end),
+        )
+        found += [text_of(title, span) for span in sorted(there) if span[1] == end]
+    return tuple(dict.fromkeys(found))
 
 
 def _may_end(title: Title, end: int, values: frozenset[str]) -> bool:
