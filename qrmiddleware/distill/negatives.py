@@ -96,16 +96,15 @@ class Accessories:
 def find_accessories(records: Sequence[Record], types: Types) -> Accessories:
     """Find the products that are made for others, in the catalogue itself.
 
-    A product is an accessory of what its type names before its last word ("notebook case", where
-    "notebook" is a kind of product too), and of what its texts and attributes say it is for.
+    A product is an accessory of what its type names before its last word ("notebook case"), and
+    of what its texts and attributes say it is for. Some words before the last name no other
+    product ("patch cable"); but a query of such a word alone is as rare as it is vague.
     """
-    heads = {stemmed_query(phrase) for phrase in types.counts if " " not in phrase}
     by_word: defaultdict[str, set[str]] = defaultdict(set)
     for record in records:
         phrases = types.of_product[record.doc_id]
         own = {stemmed_query(phrase.split()[-1]) for phrase in phrases}
-        before = {stemmed_query(word) for phrase in phrases for word in phrase.split()[:-1]}
-        served = before & heads
+        served = {stemmed_query(word) for phrase in phrases for word in phrase.split()[:-1]}
         for device in device_phrases(record):
             served.update(map(stemmed_query, words_of(device)))
         for word in served - own:
