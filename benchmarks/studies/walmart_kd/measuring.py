@@ -92,10 +92,9 @@ def measure(
     return read_json(saved)
 
 
-def together(title: str, parts: Sequence[Evaluation], data: Evaluation) -> Evaluation:
+def together(title: str, parts: Sequence[Evaluation]) -> Evaluation:
     """Join the folds: every query once, each answered by models that have not seen it."""
     queries = tuple(query for part in parts for query in part.judged.queries)
-    judged = replace(data.judged, queries=queries)
     qrels = {key: value for part in parts for key, value in part.judged.qrels.items()}
     runs = []
     for number, arm in enumerate(parts[0].arms):
@@ -103,7 +102,8 @@ def together(title: str, parts: Sequence[Evaluation], data: Evaluation) -> Evalu
             key: value for part in parts for key, value in part.arms[number].run.rankings.items()
         }
         runs.append(ArmRun(arm.name, rankings, arm.run.depth, arm.run.asked))
-    return evaluate(title, replace(judged, qrels=qrels), runs)
+    judged = replace(parts[0].judged, queries=queries, qrels=qrels)
+    return evaluate(title, judged, runs)
 
 
 def _plain(name: str) -> str:

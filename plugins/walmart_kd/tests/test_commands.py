@@ -5,7 +5,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from qrmiddleware.distill.modelling import tiny_encoder
+from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.students.cross_encoder import CrossEncoder
+from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_walmart_kd.commands import app, folds, names
 from qrmiddleware_walmart_kd.recipes import gathering
 
@@ -36,7 +40,7 @@ def test_names_and_folds_are_split_at_commas():
 
 
 def test_a_fold_that_is_no_number_is_told():
-    with pytest.raises(ConfigError, match="--hold-out: expected whole numbers .*, found 'three'"):
+    with pytest.raises(ConfigError, match=r"--hold-out: expected whole numbers .*, found 'three'"):
         folds("three")
 
 
@@ -57,11 +61,6 @@ def work(shop, tmp_path):
 @pytest.mark.students
 @pytest.mark.timeout(300)
 def test_the_whole_loop_ends_in_a_student_that_scores(work, tmp_path):
-    from qrmiddleware.distill.modelling import tiny_encoder
-    from qrmiddleware.distill.pair_files import read_pairs
-    from qrmiddleware.students.cross_encoder import CrossEncoder
-    from qrmiddleware.students.settings import RuntimeSettings
-
     texts = [text for pair in read_pairs(work / "pairs.jsonl") for text in (pair.query, pair.text)]
     tiny_encoder(texts, vocabulary=80, layers=1, hidden=32, heads=2).save(tmp_path / "base")
     quick = ("--rate", "3e-3", "--max-tokens", "32")

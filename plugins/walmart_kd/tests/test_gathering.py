@@ -114,7 +114,7 @@ def test_a_judged_query_without_a_fold_cannot_be_held_out(shop):
     del queries[0]["fold"]
     (shop / "queries.jsonl").write_text("".join(json.dumps(each) + "\n" for each in queries))
 
-    with pytest.raises(ConfigError, match="'kettle'.* is in no fold"):
+    with pytest.raises(ConfigError, match=r"'kettle'.* is in no fold"):
         Material(Source(shop)).split([1])
 
 

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from qrmiddleware.distill.labels import Label
+from qrmiddleware.distill.modelling import tiny_encoder
 from qrmiddleware.errors import ConfigError
 from qrmiddleware_walmart_kd.recipes.train import (
     LOSSES,
@@ -71,7 +72,7 @@ def test_only_what_all_teachers_label_is_averaged():
 
     assert list(targets(item)) == ["2"]
     with pytest.raises(ConfigError, match="no pair is labelled by all 2 teachers"):
-        mean_of_teachers([first[:1] + [label("c", "1", 0.5, logit=2.0)], second])
+        mean_of_teachers([[*first[:1], label("c", "1", 0.5, logit=2.0)], second])
 
 
 @pytest.mark.students
@@ -92,8 +93,6 @@ def test_every_loss_is_least_where_student_and_teacher_agree(name):
 
 @pytest.fixture
 def encoder():
-    from qrmiddleware.distill.modelling import tiny_encoder
-
     pytest.importorskip("torch")
     texts = ["red shoe", "blue shoe", "red hat", "blue hat", "green sock"] * 3
     return tiny_encoder(texts, vocabulary=60, layers=1, hidden=16, heads=2, seed=1)

@@ -1,10 +1,10 @@
-r"""What are teachers and students worth on queries that they have never seen, and what do they cost?
+r"""Teachers and students on queries that they have never seen: what are they worth, and cost?
 
 Trains them for every fold on the others, serves them through the proxy in front of Elasticsearch
 and OpenSearch, and writes ``docs/walmart_kd_icecat.md``:
 
     uv run --all-packages --extra students --extra train \
-        python benchmarks/studies/walmart_kd/run.py --data FOLDER --work FOLDER
+        python benchmarks/studies/walmart_kd/cross_validate.py --data FOLDER --work FOLDER
 
 The data is that of ``benchmarks/studies/icecat``. What is in the work folder already is not made
 again. On two cores all of it takes some hours; ``--arms margin`` trains one student a fold.
@@ -21,7 +21,6 @@ from measuring import BASELINE, ENGINE, Arm, measure, together
 from training import TEXT_FIELDS, StudentShape, Training, arms_of_students
 
 from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
-from qrmiddleware.evaluation.formats.registry import load_judged
 from qrmiddleware.evaluation.report.saved import write_json
 from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
 from qrmiddleware_benchmarks.engines import Engine, running
@@ -99,7 +98,7 @@ def evaluate_all(
         )
         for fold in FOLDS
     ]
-    return together("Icecat, cross-validated", parts, load_judged(data))
+    return together("Icecat, cross-validated", parts)
 
 
 def _arms(training: Training, fold: int, wanted: Sequence[str]) -> Iterator[Arm]:
