@@ -101,8 +101,7 @@ def label_by_student(
         raise ConfigError(message) from error
     from qrmiddleware.students.folder import read_student, student_hash  # noqa: PLC0415 as above
 
-    kinds = {"cross_encoder", "bi_encoder"}
-    fingerprint = student_hash(read_student(student, expect=kinds))
+    fingerprint = student_hash(read_student(student, expect={"cross_encoder", "bi_encoder"}))
     opened = open_student(student)
     try:
         teacher = StudentTeacher(opened, fingerprint)
