@@ -87,7 +87,8 @@ class PairTokenizer:
     """
 
     def __init__(self, file: Path, inputs: Inputs, *, cache_bytes: int) -> None:
-        self._tokenizer = _load(file)
+        self._tokenizer = load_tokenizer(file)
+        self._tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
         self._pair = _find_frame(self._tokenizer, file, inputs, count=2)
         self._single = _find_frame(self._tokenizer, file, inputs, count=1)
         if max(self._pair.length, self._single.length) >= inputs.max_tokens:
@@ -177,13 +178,17 @@ def _without_lone_surrogates(text: str) -> str:
     return text
 
 
-def _load(file: Path) -> Tokenizer:
+def load_tokenizer(file: Path) -> Tokenizer:
+    """Read a ``tokenizer.json``, without the truncation and padding that it may ask for.
+
+    Raises:
+        ConfigError: If it is none.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises nothing narrower
         problem = f"{file} is no tokenizer that the tokenizers library reads: {error}"
         raise ConfigError(problem) from error
-    tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

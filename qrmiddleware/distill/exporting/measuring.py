@@ -19,10 +19,11 @@ from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import StudentFolder
 from qrmiddleware.students.generator import Generator
-from qrmiddleware.students.generator.prompts import Prompts, load_tokenizer
+from qrmiddleware.students.generator.prompts import Prompts
 from qrmiddleware.students.heads import Floats, Head, softmax
 from qrmiddleware.students.manifest import Manifest, Parity
 from qrmiddleware.students.settings import ComputeType, RuntimeSettings
+from qrmiddleware.students.tokens import load_tokenizer
 
 WRITTEN: Final = 8
 """Tokens that a generator writes for each probe."""
