@@ -72,8 +72,10 @@ class BiEncoder:
         """Return one vector of length 1 per text.
 
         Args:
-            texts: Cut to the manifest's ``max_tokens``; may be empty, and repeat.
-            query: They are queries, which are cut to ``max_query_tokens``.
+            texts: Cut to the manifest's ``max_tokens``, with its prefix before each; may be
+                empty, and repeat.
+            query: They are queries, which are cut to ``max_query_tokens`` and have their own
+                prefix.
             wanted: Asked while it waits; once it says ``False``, nothing more is computed.
 
         Returns:

@@ -234,13 +234,13 @@ class Generator:
             decoder = self._load()
             if self.place.device == "cuda":  # what is missing shows when it first computes
                 decoder.next_logits((decoder.vocabulary[decoder.end],), [()])
-            return decoder
         except RuntimeError as error:
             if self.place.device == "cpu" or not is_gpu_failure(error):
                 raise
             warn_of_cpu(explain_gpu_failure(error))
             self.place = on_cpu(self._settings, load_ctranslate2())
             return self._load()
+        return decoder
 
     def _load(self) -> Decoder:
         ctranslate2 = load_ctranslate2()

@@ -261,7 +261,7 @@ def test_an_engine_that_nobody_holds_ends_its_threads(encoder_folder):
 
 
 def test_a_thread_of_the_engine_that_collects_it_does_not_wait_for_itself(fake, pool):
-    engine, runtime = fake(ONE)
+    engine, _ = fake(ONE)
     ended = Event()
 
     def ends_it():
