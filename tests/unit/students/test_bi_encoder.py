@@ -122,7 +122,7 @@ def test_a_text_is_computed_once_and_repeats_are_not_counted_as_computed(folder)
     student.scores("blue", ["toner", "shoe"])
 
     assert student.counters == Counters(asked=7, cached=2, scored=4)
-    assert student.cache_counts.entries == 4
+    assert student.status().cache.entries == 4
     student.close()
 
 
