@@ -6,12 +6,12 @@ from typing import Self
 
 import numpy as np
 
-from qrmiddleware.students.bounded_cache import BoundedCache, CacheCounts, content_key
+from qrmiddleware.students.bounded_cache import BoundedCache, content_key
 from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.folder import read_student
 from qrmiddleware.students.heads import Floats
 from qrmiddleware.students.manifest import Manifest
-from qrmiddleware.students.opened import Counters, OpenedEncoder, Tally, always
+from qrmiddleware.students.opened import Counters, OpenedEncoder, StudentStatus, Tally, always
 from qrmiddleware.students.settings import RuntimeSettings
 
 GivenVector = Sequence[float] | None
@@ -61,10 +61,9 @@ class BiEncoder:
         """A snapshot; cheap. Queries count as texts."""
         return self._tally.counters
 
-    @property
-    def cache_counts(self) -> CacheCounts:
-        """Of the cache of vectors."""
-        return self._cache.counts
+    def status(self) -> StudentStatus:
+        """Tell where it computes, and what it did; cheap."""
+        return self._encoder.status(self._tally.counters, self._cache.counts)
 
     def vectors(
         self, texts: Sequence[str], *, query: bool = False, wanted: Wanted = always
@@ -72,8 +71,10 @@ class BiEncoder:
         """Return one vector of length 1 per text.
 
         Args:
-            texts: Cut to the manifest's ``max_tokens``; may be empty, and repeat.
-            query: They are queries, which are cut to ``max_query_tokens``.
+            texts: Cut to the manifest's ``max_tokens``, with its prefix before each; may be
+                empty, and repeat.
+            query: They are queries, which are cut to ``max_query_tokens`` and have their own
+                prefix.
             wanted: Asked while it waits; once it says ``False``, nothing more is computed.
 
         Returns:

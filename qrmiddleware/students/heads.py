@@ -97,7 +97,8 @@ class Head:
 
 def softmax(logits: Floats) -> Floats:
     """Return each row's probabilities."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(over="ignore"):  # of logits that lie further apart than float32 reaches
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
@@ -109,7 +110,8 @@ def sigmoid(logits: Floats, calibration: Calibration | None) -> Floats:
         calibration: Measured slope and intercept; ``None`` leaves the logits as they are.
     """
     measured = calibration or Calibration()
-    scaled = measured.slope * logits + measured.intercept
+    with np.errstate(over="ignore"):
+        scaled = measured.slope * logits + measured.intercept
     return np.asarray(0.5 * (1 + np.tanh(scaled / 2)), np.float32)
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from qrmiddleware.distill.batching import token_batches
 from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.labels import (
     Label,
@@ -87,7 +88,7 @@ class ClassifierTeacher:
             max_length=self._options.max_tokens,
         )
         lengths = [len(row) for row in ids["input_ids"]]
-        for batch in by_length(lengths, self._options.batch_tokens):
+        for batch in token_batches(lengths, budget=self._options.batch_tokens):
             rows = {name: [values[number] for number in batch] for name, values in ids.items()}
             for number, logits in zip(batch, self._logits(rows), strict=True):
                 yield self._label(pairs[number], logits)
@@ -114,26 +115,6 @@ class ClassifierTeacher:
         return replace(
             label, probabilities=shares, grade=max(shares, key=lambda each: shares[each])
         )
-
-
-def by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Cut rows into batches of like length, longest first.
-
-    Args:
-        lengths: Of rows, in tokens.
-        budget: Tokens of a batch, padding included; a longer row is a batch of its own.
-
-    Returns:
-        Numbers of rows.
-    """
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda each: (-lengths[each], each)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
 
 
 def sigmoid(logit: float) -> float:

@@ -169,7 +169,7 @@ def test_counts_what_it_was_asked(folder):
     student.scores("blue", ["shoe"])
 
     assert student.counters == Counters(asked=6, cached=1, scored=4, cut=1)
-    assert (student.cache_counts.hits, student.cache_counts.misses) == (1, 4)
+    assert (student.status().cache.hits, student.status().cache.misses) == (1, 4)
     student.close()
 
 

@@ -136,6 +136,13 @@ def test_sigmoid_by_hand():
     np.testing.assert_allclose(calibrated[:2, 0], [0.75, 27 / 28], rtol=1e-6)
 
 
+def test_logits_at_the_ends_of_float32_are_certain_without_a_warning():
+    ends = np.array([[-3e38, 3e38]], np.float32)
+
+    np.testing.assert_allclose(softmax(ends), [[0, 1]])
+    np.testing.assert_allclose(sigmoid(ends, Calibration(slope=9)), [[0, 1]])
+
+
 @given(arrays(np.float32, (4, 3), elements=st.floats(-1024, 1024, width=32)))
 def test_softmax_rows_are_probabilities_in_the_order_of_the_logits(logits):
     found = softmax(logits)

@@ -3,14 +3,11 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qrmiddleware.distill.labels import LabellingError, Pair
 from qrmiddleware.distill.teachers.classifier import (
     ClassifierOptions,
     ClassifierTeacher,
-    by_length,
     sigmoid,
     softmax,
 )
@@ -22,17 +19,6 @@ PAIRS = [
     Pair("shoe", "other", "red shoe"),
     Pair("shoe", "endless", "shoe " * 20_000),
 ]
-
-
-@given(st.lists(st.integers(1, 40), max_size=30), st.integers(1, 100))
-def test_batches_hold_every_row_once_within_the_budget(lengths, budget):
-    batches = list(by_length(lengths, budget))
-
-    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
-    order = [lengths[row] for batch in batches for row in batch]
-    assert order == sorted(order, reverse=True)
 
 
 @pytest.mark.parametrize(("logit", "share"), [(0, 0.5), (math.log(3), 0.75), (1e5, 1), (-1e5, 0)])
