@@ -9,15 +9,13 @@ import numpy as np
 from qrmiddleware.students.bounded_cache import BoundedCache, content_key
 from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.folder import read_student
-from qrmiddleware.students.heads import Floats
+from qrmiddleware.students.heads import Floats, unit
 from qrmiddleware.students.manifest import Manifest
 from qrmiddleware.students.opened import Counters, OpenedEncoder, StudentStatus, Tally, always
 from qrmiddleware.students.settings import RuntimeSettings
 
 GivenVector = Sequence[float] | None
 """Of a document's ``dense_vector`` field; ``None`` where it has none."""
-
-_SMALLEST_NORM = np.float32(1e-12)
 
 
 class BiEncoder:
@@ -136,7 +134,7 @@ class BiEncoder:
         self, texts: dict[bytes, str], *, query: bool, wanted: Wanted
     ) -> dict[bytes, bytes]:
         rows = self._encoder.tokenizer.singles(list(texts.values()), query=query)
-        made = _unit(self._encoder.compute(rows, wanted=wanted))
+        made = unit(self._encoder.compute(rows, wanted=wanted, query=query))
         known = {key: vector.tobytes() for key, vector in zip(texts, made, strict=True)}
         self._cache.put_many(known.items())
         self._tally.add(Counters(scored=len(known), cut=rows.cut))
@@ -154,7 +152,7 @@ class BiEncoder:
                 found[number] = self._check(number, vector)
         absent = [number for number, vector in enumerate(given) if vector is None]
         found[absent] = self.vectors([texts[number] for number in absent], wanted=wanted)
-        return _unit(found)
+        return unit(found)
 
     def _check(self, number: int, vector: Sequence[float]) -> Floats:
         try:
@@ -173,8 +171,3 @@ class BiEncoder:
             message = f"vector {number} holds numbers that are not finite"
             raise ValueError(message)
         return checked
-
-
-def _unit(vectors: Floats) -> Floats:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, _SMALLEST_NORM), np.float32)

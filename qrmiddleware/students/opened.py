@@ -118,15 +118,20 @@ class OpenedEncoder:
             self._engine.close()
             raise
 
-    def compute(self, rows: Rows, *, wanted: Wanted) -> Floats:
+    def compute(self, rows: Rows, *, wanted: Wanted, query: bool = False) -> Floats:
         """Return what the head makes of rows, shape (rows, outputs).
+
+        Args:
+            rows: Tokenised.
+            wanted: As the engine takes it.
+            query: They are queries for a bi-encoder.
 
         Raises:
             ValueError: If a number is not finite.
             OverloadError: If too much waits already.
             concurrent.futures.CancelledError: If the answer is not wanted any more.
         """
-        answers = self.head(self._engine.vectors(rows.rows, wanted=wanted))
+        answers = self.head(self._engine.vectors(rows.rows, wanted=wanted), query=query)
         broken = int((~np.isfinite(answers).all(axis=1)).sum())
         if broken:
             message = (

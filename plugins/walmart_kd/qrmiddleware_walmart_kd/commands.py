@@ -35,6 +35,12 @@ RateOption = Annotated[float, typer.Option(help="Highest learning rate.")]
 MaxTokensOption = Annotated[
     int, typer.Option(min=16, help="Of query and text together; longer texts are cut.")
 ]
+WeakLabelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Labels that need no judgments, averaged; repeat for several. Else the catalogue's."
+    ),
+]
 BaseOption = Annotated[
     str,
     typer.Option(
@@ -133,6 +139,7 @@ def warm_up(
     work: WorkArgument,
     base: BaseOption = "minilm",
     to: Annotated[Path | None, typer.Option(help="Else WORK/warm.")] = None,
+    labels: WeakLabelsOption = None,
     steps: StepsOption = 600,
     rate: RateOption = 5e-5,
     max_tokens: MaxTokensOption = 96,
@@ -144,13 +151,16 @@ def warm_up(
 
         qrm walmart-kd warm-up ./work
 
-        qrm walmart-kd warm-up ./work --base ./my-checkpoint --steps 2000
+        qrm walmart-kd warm-up ./work --labels ./work/catalogue.labels.jsonl
+        --labels ./work/minilm.labels.jsonl --base ./my-checkpoint --steps 2000
     """
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
-    _say(f"{stages.warm_up(work, base, fitting=fitting, to=to)}: the teacher to be")
+    _say(
+        f"{stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)}: the teacher to be"
+    )
 
 
 @app.command(no_args_is_help=True)
@@ -158,6 +168,7 @@ def teach(
     work: WorkArgument,
     base: Annotated[str, typer.Option(help="Checkpoint to begin with; else WORK/warm.")] = "",
     to: Annotated[Path | None, typer.Option(help="Else WORK/teacher.")] = None,
+    labels: WeakLabelsOption = None,
     steps: StepsOption = 200,
     rate: RateOption = 3e-5,
     judged_share: Annotated[
@@ -179,7 +190,9 @@ def teach(
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, judged_share=judged_share, seed=seed)
-    teacher = stages.teach(work, base or str(work / stages.WARM), fitting=fitting, to=to)
+    teacher = stages.teach(
+        work, base or str(work / stages.WARM), fitting=fitting, labels=labels or (), to=to
+    )
     _say(f"{teacher}: the teacher")
 
 
@@ -274,6 +287,51 @@ def student(
     parity = manifest.parity
     told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
     _say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
+
+
+@app.command("two-tower", no_args_is_help=True)
+def two_tower(
+    work: WorkArgument,
+    base: Annotated[Path, typer.Option(help="Student to begin with: a bi-encoder's folder.")],
+    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labels to learn from; repeat to average several teachers."),
+    ] = None,
+    steps: StepsOption = 1000,
+    rate: RateOption = 1e-3,
+    pull: Annotated[
+        float, typer.Option(min=0, help="How strongly the layer is held to doing nothing.")
+    ] = 1e-3,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A student lies there: take its place.")
+    ] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Teach a bi-encoder's queries the teacher's margins; vectors of documents stay as they are.
+
+    Takes minutes, and a search then costs one short text. An index that holds the base's vectors
+    in a dense_vector field keeps them.
+
+    Examples:
+
+        qrm models export sentence-transformers/all-MiniLM-L6-v2 --to ./models/minilm
+
+        qrm walmart-kd two-tower ./work --base ./models/minilm --to ./models/towers
+    """
+    from qrmiddleware.distill.label_store import read_labels
+    from qrmiddleware_walmart_kd.recipes import stages, two_tower
+
+    files = labels or [work / stages.TEACHER_LABELS]
+    manifest = two_tower.learn_queries(
+        work,
+        base,
+        to,
+        teachers=[read_labels(file) for file in files],
+        towers=two_tower.Towers(steps, rate, pull=pull, seed=seed),
+        replace=replace,
+    )
+    _say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")
 
 
 def names(told: str) -> tuple[str, ...]:

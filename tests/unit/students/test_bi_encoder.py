@@ -77,6 +77,21 @@ def test_a_prefix_that_fills_the_input_is_refused(make_student):
         BiEncoder.open(folder, PLAIN)
 
 
+def test_a_layer_for_queries_leaves_the_vectors_of_texts_alone(make_student):
+    turned = np.eye(8, dtype=np.float32)[::-1].copy()
+    plain = make_student("bi_encoder", pooling="mean")
+    apart = make_student("bi_encoder", pooling="mean", head={"query.weight": turned})
+
+    before, after = BiEncoder.open(plain, PLAIN), BiEncoder.open(apart, PLAIN)
+
+    assert after.vectors(["red shoe"]) == pytest.approx(before.vectors(["red shoe"]))
+    assert after.vectors(["red shoe"], query=True) == pytest.approx(
+        before.vectors(["red shoe"], query=True)[:, ::-1]
+    )
+    before.close()
+    after.close()
+
+
 def test_a_dense_layer_gives_vectors_of_its_own_width(make_student):
     weight = np.random.default_rng(1).normal(0, 1, (3, 8)).astype(np.float32)
     folder = make_student("bi_encoder", pooling="mean", head={"dense.weight": weight})

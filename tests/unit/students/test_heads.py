@@ -96,6 +96,33 @@ def test_refuses_tensors_that_do_not_fit_the_manifest(read_head, tensors, proble
         read_head(tensors)
 
 
+def test_queries_go_through_a_layer_of_their_own(read_head):
+    head = read_head({"query.weight": [[0, 1], [1, 0]]}, kind="bi_encoder", labels=())
+    vectors = np.array([[3, 4]], np.float32)
+
+    assert head(vectors).tolist() == [[3, 4]]
+    assert head(vectors, query=True) == pytest.approx(np.array([[0.8, 0.6]]))
+
+
+def test_a_layer_for_queries_comes_after_the_dense_layer(read_head):
+    wider = {"dense.weight": [[0, 1], [1, 0], [1, 1]], "query.weight": np.eye(3)[::-1]}
+    head = read_head(wider, kind="bi_encoder", labels=())
+
+    assert head(np.array([[0, 2]], np.float32), query=True) == pytest.approx(
+        np.array([[0.5**0.5, 0, 0.5**0.5]])
+    )
+
+
+def test_refuses_a_layer_for_queries_of_another_width(read_head):
+    with pytest.raises(ConfigError, match=r"query\.weight has shape \(1, 2\)"):
+        read_head({"query.weight": [[1, 0]]}, kind="bi_encoder", labels=())
+
+
+def test_a_cross_encoder_has_no_layer_for_queries(read_head):
+    with pytest.raises(ConfigError, match="reads query and text together"):
+        read_head(OUT | {"query.weight": [[1, 0], [0, 1]]})
+
+
 def test_refuses_what_no_bi_encoder_has(read_head):
     with pytest.raises(ConfigError, match=r"no out\.weight"):
         read_head(OUT, kind="bi_encoder", labels=())

@@ -123,6 +123,21 @@ def mean_of_teachers(teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
     return [QueryList(query, tuple(candidates)) for query, candidates in found.items()]
 
 
+def mean_targets(teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
+    """Average several teachers' targets, 0..1, of the pairs that all of them label."""
+    if len(teachers) == 1:
+        return lists_of(teachers[0], logits=False)
+    tables = [
+        {(label.query, label.doc_id): label.target for label in labels} for labels in teachers
+    ]
+    found: dict[str, list[Candidate]] = {}
+    for query, doc_id in tables[0]:
+        values = [table[query, doc_id] for table in tables if (query, doc_id) in table]
+        if len(values) == len(tables):
+            found.setdefault(query, []).append(Candidate(doc_id, sum(values) / len(values)))
+    return [QueryList(query, tuple(candidates)) for query, candidates in found.items()]
+
+
 def loss_for(name: LossName, lists: Sequence[QueryList]) -> "Callable[..., Tensor]":
     """Return the loss of (student, teacher, mask), all of shape (queries, hits).
 
