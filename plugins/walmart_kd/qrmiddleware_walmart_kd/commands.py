@@ -41,6 +41,9 @@ WeakLabelsOption = Annotated[
         help="Labels that need no judgments, averaged; repeat for several. Else the catalogue's."
     ),
 ]
+ShareOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Of the queries; less shows what more is worth.")
+]
 BaseOption = Annotated[
     str,
     typer.Option(
@@ -158,9 +161,8 @@ def warm_up(
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
-    _say(
-        f"{stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)}: the teacher to be"
-    )
+    warm = stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)
+    _say(f"{warm}: the teacher to be")
 
 
 @app.command(no_args_is_help=True)
@@ -246,9 +248,7 @@ def student(
         str,
         typer.Option(help="Begin from nothing: vocabulary,layers,hidden,heads, as 4000,2,128,2."),
     ] = "",
-    share: Annotated[
-        float, typer.Option(min=0, max=1, help="Of the queries; less shows what more is worth.")
-    ] = 1.0,
+    share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
     max_tokens: MaxTokensOption = 40,
@@ -298,6 +298,8 @@ def two_tower(
         list[Path] | None,
         typer.Option(help="Labels to learn from; repeat to average several teachers."),
     ] = None,
+    loss: Annotated[Loss, typer.Option(help="What it learns by.")] = Loss.MARGIN,
+    share: ShareOption = 1.0,
     steps: StepsOption = 1000,
     rate: RateOption = 1e-3,
     pull: Annotated[
@@ -328,7 +330,7 @@ def two_tower(
         base,
         to,
         teachers=[read_labels(file) for file in files],
-        towers=two_tower.Towers(steps, rate, pull=pull, seed=seed),
+        towers=two_tower.Towers(loss.value, share, steps, rate, pull=pull, seed=seed),
         replace=replace,
     )
     _say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")

@@ -53,6 +53,25 @@ def test_queries_learn_to_order_products_as_the_teacher_does_where_it_was_not_se
     assert agreement(unseen, vectors, weight) > 0.97
 
 
+@pytest.mark.parametrize("loss", ["pointwise", "soft", "hard"])
+def test_every_loss_learns_the_order(world, loss):
+    lists, vectors = world
+    if loss in {"soft", "hard"}:
+        lists = [
+            QueryList(
+                item.query,
+                tuple(Candidate(c.doc_id, 1 / (1 + np.exp(-c.target))) for c in item.candidates),
+            )
+            for item in lists
+        ]
+    towers = Towers(loss, steps=200, rate=1e-2, queries=16, pull=1e-4)
+
+    weight = fit_layer(lists[:60], vectors, towers=towers)
+
+    before = agreement(lists[60:], vectors, np.eye(8))
+    assert agreement(lists[60:], vectors, weight) > before + 0.1
+
+
 def test_a_strong_pull_leaves_queries_as_they_are(world):
     lists, vectors = world
 

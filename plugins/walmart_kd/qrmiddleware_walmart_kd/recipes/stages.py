@@ -23,13 +23,13 @@ from qrmiddleware_walmart_kd.recipes.gathering import (
     read_texts,
 )
 from qrmiddleware_walmart_kd.recipes.train import (
-    LOGIT_LOSSES,
     Fitting,
     LossName,
+    first_lists,
     fit,
+    learnt_lists,
     lists_of,
     loss_for,
-    mean_of_teachers,
     mean_targets,
 )
 
@@ -201,11 +201,7 @@ def student_lists(work: Path, plan: StudentPlan) -> list[QueryList]:
         if not labels:
             message = f"{file} has no labels: label the pairs first, with `qrm walmart-kd label`"
             raise ConfigError(message)
-    if plan.loss in LOGIT_LOSSES:
-        lists = mean_of_teachers(teachers)
-    else:
-        lists = lists_of([label for labels in teachers for label in labels], logits=False)
-    return lists[: max(1, round(plan.share * len(lists)))]
+    return first_lists(learnt_lists(plan.loss, teachers), plan.share)
 
 
 def finish(

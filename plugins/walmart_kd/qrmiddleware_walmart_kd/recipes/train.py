@@ -138,6 +138,16 @@ def mean_targets(teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
     return [QueryList(query, tuple(candidates)) for query, candidates in found.items()]
 
 
+def learnt_lists(loss: LossName, teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
+    """Return what a student learns from: the teachers' targets on the loss's scale."""
+    return mean_of_teachers(teachers) if loss in LOGIT_LOSSES else mean_targets(teachers)
+
+
+def first_lists(lists: Sequence[QueryList], share: float) -> list[QueryList]:
+    """Keep the first share of lists, at least one, so that a larger share holds a smaller one."""
+    return list(lists[: max(1, round(share * len(lists)))])
+
+
 def loss_for(name: LossName, lists: Sequence[QueryList]) -> "Callable[..., Tensor]":
     """Return the loss of (student, teacher, mask), all of shape (queries, hits).
 

@@ -19,7 +19,6 @@ from safetensors.numpy import save_file
 
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.lists import QueryList, Sampling, batches
-from qrmiddleware.distill.losses import RAW, Scale, margin_mse
 from qrmiddleware.distill.training import reporting, seed_everything
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.folder import new_student, read_student, write_student
@@ -28,7 +27,7 @@ from qrmiddleware.students.manifest import HEAD_FILE, MANIFEST_FILE, Manifest, P
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_walmart_kd.recipes.finishing import RECIPE
 from qrmiddleware_walmart_kd.recipes.gathering import read_gathered, read_texts
-from qrmiddleware_walmart_kd.recipes.train import mean_of_teachers
+from qrmiddleware_walmart_kd.recipes.train import LossName, first_lists, learnt_lists, loss_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +42,8 @@ class Towers:
     """How the layer learns.
 
     Attributes:
+        loss: What it learns by.
+        share: Of the queries, 0..1; the first ones, so that a larger share holds a smaller one.
         steps: Updates.
         rate: Of Adam.
         queries: Lists in a batch.
@@ -51,6 +52,8 @@ class Towers:
         seed: Of everything that is drawn.
     """
 
+    loss: LossName = "margin"
+    share: float = 1.0
     steps: int = 1000
     rate: float = 1e-3
     queries: int = 64
@@ -89,7 +92,7 @@ def learn_queries(
     Raises:
         ConfigError: If the base is no bi-encoder, or has a layer for queries already.
     """
-    lists = mean_of_teachers(teachers)
+    lists = first_lists(learnt_lists(towers.loss, teachers), towers.share)
     vectors = embed(base, lists, read_texts(work))
     weight = fit_layer(lists, vectors, towers=towers)
     folder = read_student(base, expect={"bi_encoder"})
@@ -147,28 +150,29 @@ def embed(base: Path, lists: Sequence[QueryList], texts: dict[str, str]) -> Vect
 def fit_layer(lists: Sequence[QueryList], vectors: Vectors, *, towers: Towers) -> Floats:
     """Learn the layer, shape (width, width), from the identity.
 
-    A learnt scale stands between cosines and the teacher's standardised logits; it is not kept,
-    since it changes no order.
+    A learnt scale and offset stand between cosines and what the loss compares them with; they are
+    not kept, since they change no order.
     """
     import torch
     from torch.nn.functional import normalize
 
     seed_everything(towers.seed)
-    targets = [candidate.target for item in lists for candidate in item.candidates]
-    scale = Scale.measured(targets) if len(set(targets)) > 1 else RAW
+    compared = loss_for(towers.loss, lists)
     width = len(next(iter(vectors.queries.values())))
     same = torch.eye(width)
     weight = torch.nn.Parameter(same.clone())
-    stretch = torch.nn.Parameter(torch.tensor(1 / _spread(lists, vectors)))
-    optimizer = torch.optim.Adam([weight, stretch], lr=towers.rate)
+    middle, spread = _cosines(lists, vectors)
+    stretch = torch.nn.Parameter(torch.tensor(1 / spread))
+    offset = torch.nn.Parameter(torch.tensor(-middle / spread))
+    optimizer = torch.optim.Adam([weight, stretch, offset], lr=towers.rate)
     endless = batches(lists, Sampling(towers.queries, towers.hits, towers.seed))
-    with reporting("learning queries (margin)", steps=towers.steps) as report:
+    with reporting(f"learning queries ({towers.loss})", steps=towers.steps) as report:
         for step in range(1, towers.steps + 1):
             batch, _ = next(endless)
             queries, products, wanted, mask = _tensors(batch, vectors)
             turned = normalize(queries @ weight.T, dim=1)
-            student = stretch * (products @ turned[:, :, None])[:, :, 0]
-            loss = margin_mse(student, wanted, mask=mask, scale=scale)
+            student = stretch * (products @ turned[:, :, None])[:, :, 0] + offset
+            loss = compared(student, wanted, mask)
             total = loss + towers.pull * ((weight - same) ** 2).sum()
             optimizer.zero_grad()
             total.backward()
@@ -198,11 +202,11 @@ def _tensors(
     return found[0], found[1], found[2], found[3]
 
 
-def _spread(lists: Sequence[QueryList], vectors: Vectors) -> float:
-    """Return the standard deviation of the base's own cosines over the lists."""
+def _cosines(lists: Sequence[QueryList], vectors: Vectors) -> tuple[float, float]:
+    """Return mean and standard deviation of the base's own cosines over the lists."""
     cosines = [
         float(vectors.products[candidate.doc_id] @ vectors.queries[item.query])
         for item in lists
         for candidate in item.candidates
     ]
-    return float(np.std(cosines)) or 1.0
+    return float(np.mean(cosines)), float(np.std(cosines)) or 1.0
