@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import Tally, label_all
 from qrmiddleware.distill.lists import QueryList
-from qrmiddleware.distill.modelling import Encoder, load_encoder, tiny_encoder
+from qrmiddleware.distill.lora import Lora
+from qrmiddleware.distill.modelling import Encoder, load_classifier, load_encoder, tiny_encoder
 from qrmiddleware.distill.pair_files import read_pairs
+from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
 from qrmiddleware.distill.training import best_precision, machine
 from qrmiddleware.errors import ConfigError
@@ -90,17 +92,25 @@ def warm_up(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) 
         The checkpoint's folder.
     """
     target = to or work / WARM
-    encoder = load_encoder(base, seed=fitting.seed)
+    encoder = load_classifier(base, seed=fitting.seed)
     lists = lists_of(read_labels(work / CATALOGUE_LABELS), logits=False)
     if not lists:
         message = f"{work / CATALOGUE_LABELS} has no labels: the catalogue's titles tell no kinds"
         raise ConfigError(message)
     _fit(work, encoder, lists, "soft", fitting=fitting, what="warming up the teacher")
-    encoder.save(target)
+    _save_teacher(encoder, target, fitting)
     return target
 
 
-def teach(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) -> Path:
+def teach(
+    work: Path,
+    base: str,
+    *,
+    fitting: Fitting,
+    to: Path | None = None,
+    lora: Lora | None = None,
+    recompute: bool = False,
+) -> Path:
     """Train the teacher: a classifier with soft targets, on judgments beside the catalogue's word.
 
     Args:
@@ -108,6 +118,8 @@ def teach(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) ->
         base: Checkpoint, such as ``warm_up`` leaves.
         fitting: How it learns; its ``judged_share`` says how much is judged.
         to: Where the checkpoint goes; ``teacher`` in the folder if not given.
+        lora: Adapters that learn in the place of all weights; merged into them in the end.
+        recompute: Compute twice and keep less for it.
 
     Returns:
         The checkpoint's folder.
@@ -123,11 +135,17 @@ def teach(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) ->
     weak: Sequence[Label] = (
         () if fitting.judged_share == 1 else read_labels(work / CATALOGUE_LABELS)
     )
-    encoder = load_encoder(base, seed=fitting.seed)
+    encoder = load_classifier(base, seed=fitting.seed, lora=lora, recompute=recompute)
     lists = lists_of([*weak, *judged], logits=False)
     _fit(work, encoder, lists, "soft", fitting=fitting, what="training the teacher")
-    encoder.save(target)
+    _save_teacher(encoder, target, fitting)
     return target
+
+
+def _save_teacher(encoder: Encoder, target: Path, fitting: Fitting) -> None:
+    encoder.save(target)
+    reading = Reading(prompt=encoder.prompt, max_query_tokens=fitting.max_query_tokens)
+    write_reading(target, reading)
 
 
 def label(
