@@ -60,11 +60,24 @@ def add_lora(model: "PreTrainedModel", lora: Lora) -> "PeftModel":
             warnings.simplefilter("ignore", FutureWarning)
             return get_peft_model(model, config)
     except ValueError as error:
+        wanted = f"of the names {', '.join(lora.targets)}" if lora.targets else "that peft knows"
         message = (
-            f"no adapters for a {model.config.model_type!r}: {error}; name linear layers of it, "
-            "as in --lora-targets q_proj,v_proj"
+            f"a {model.config.model_type!r} has no layers {wanted}, for adapters; say which of its "
+            f"linear layers get some (--lora-targets): {', '.join(_linear_layers(model, head))}"
         )
         raise ConfigError(message) from error
+
+
+def _linear_layers(model: "PreTrainedModel", head: list[str]) -> list[str]:
+    from torch.nn import Linear
+
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if isinstance(module, Linear) and name.partition(".")[0] not in head
+        }
+    )
 
 
 def head_modules(model: "PreTrainedModel") -> list[str]:

@@ -1,5 +1,6 @@
 """Classifiers to train: from a checkpoint, from a package's weights, or from nothing."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -130,12 +131,22 @@ def load_classifier(
     model = _classifier(source, config, num_labels=num_labels, seed=seed)
     frame = frame_for(tokenizer, config, prompt)
     if recompute:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        _recompute(model)
     if lora is not None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = add_lora(model, lora)
     return Encoder(model, tokenizer, frame, prompt, lora, name_or_folder)
+
+
+def _recompute(model: "PreTrainedModel") -> None:
+    try:
+        with warnings.catch_warnings():  # its new name is not in the oldest transformers here
+            warnings.simplefilter("ignore", FutureWarning)
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        message = f"{error} Train it without --gradient-checkpointing"
+        raise ConfigError(message) from error
 
 
 def _opened(name_or_folder: str) -> "tuple[str, PretrainedConfig, PreTrainedTokenizerFast]":

