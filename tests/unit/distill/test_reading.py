@@ -1,4 +1,6 @@
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models
@@ -73,6 +75,14 @@ def test_a_damaged_file_is_named_with_what_is_wrong(content, found, tmp_path):
 def test_a_prompt_without_an_answer_has_no_last_token_to_score():
     with pytest.raises(ValueError, match="answer"):
         Prompt(version="a", query="", text=" ", answer="")
+
+
+def test_the_page_shows_a_file_that_can_be_copied(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "teachers.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r'^({"prompt": .*?)^```$', page, re.MULTILINE | re.DOTALL)
+    (tmp_path / READING_FILE).write_text(shown)
+
+    assert read_reading(str(tmp_path)).prompt.text == QUERY_PRODUCT.text
 
 
 @dataclass
