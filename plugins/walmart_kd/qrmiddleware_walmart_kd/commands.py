@@ -178,22 +178,56 @@ def teach(
         typer.Option(min=0, max=1, help="Of a batch; the rest is what the catalogue says."),
     ] = 0.5,
     max_tokens: MaxTokensOption = 96,
+    lora_rank: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train adapters of this rank and the head, and no other weights (LoRA); 0 trains "
+            "all.",
+        ),
+    ] = 0,
+    lora_targets: Annotated[
+        str,
+        typer.Option(
+            help="Layers that get adapters, as q_proj,v_proj; else the attention's, as peft knows "
+            "them."
+        ),
+    ] = "",
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Take less memory, and more time."),
+    ] = False,
     seed: SeedOption = 0,
 ) -> None:
     """Train the teacher on judgments: a classifier with soft targets.
+
+    Takes any checkpoint that transformers can make a sequence classifier of: BERT's family,
+    RoBERTa, DeBERTa, ModernBERT, and language models such as Qwen3 or Llama.
 
     Examples:
 
         qrm walmart-kd teach ./work
 
         qrm walmart-kd teach ./work --base minilm --judged-share 1
+
+        qrm walmart-kd teach ./work --base Qwen/Qwen3-0.6B --lora-rank 16 --rate 2e-4
     """
+    from qrmiddleware.distill.lora import Lora
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, judged_share=judged_share, seed=seed)
+    if lora_targets and not lora_rank:
+        message = f"--lora-targets {lora_targets} without --lora-rank: say how wide adapters are"
+        raise ConfigError(message)
     teacher = stages.teach(
-        work, base or str(work / stages.WARM), fitting=fitting, labels=labels or (), to=to
+        work,
+        base or str(work / stages.WARM),
+        fitting=fitting,
+        labels=labels or (),
+        to=to,
+        lora=Lora(lora_rank, names(lora_targets)) if lora_rank else None,
+        recompute=gradient_checkpointing,
     )
     _say(f"{teacher}: the teacher")
 

@@ -8,8 +8,10 @@ from typing import Any, Final
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import Tally, label_all
 from qrmiddleware.distill.lists import QueryList
-from qrmiddleware.distill.modelling import Encoder, load_encoder, tiny_encoder
+from qrmiddleware.distill.lora import Lora
+from qrmiddleware.distill.modelling import Encoder, load_classifier, load_encoder, tiny_encoder
 from qrmiddleware.distill.pair_files import read_pairs
+from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
 from qrmiddleware.distill.training import best_precision, machine
 from qrmiddleware.errors import ConfigError
@@ -97,9 +99,9 @@ def warm_up(
     """
     target = to or work / WARM
     lists = _weak_lists(work, labels)
-    encoder = load_encoder(base, seed=fitting.seed)
+    encoder = load_classifier(base, seed=fitting.seed)
     _fit(work, encoder, lists, "soft", fitting=fitting, what="warming up the teacher")
-    encoder.save(target)
+    _save_teacher(encoder, target, fitting)
     return target
 
 
@@ -110,6 +112,8 @@ def teach(
     fitting: Fitting,
     labels: Sequence[Path] = (),
     to: Path | None = None,
+    lora: Lora | None = None,
+    recompute: bool = False,
 ) -> Path:
     """Train the teacher: a classifier with soft targets, on judgments beside weaker labels.
 
@@ -119,6 +123,8 @@ def teach(
         fitting: How it learns; its ``judged_share`` says how much is judged.
         labels: As for ``warm_up``.
         to: Where the checkpoint goes; ``teacher`` in the folder if not given.
+        lora: Adapters that learn in the place of all weights; merged into them in the end.
+        recompute: Compute twice and keep less for it.
 
     Returns:
         The checkpoint's folder.
@@ -132,10 +138,16 @@ def teach(
         message = f"{work / JUDGMENT_LABELS} is empty: a teacher is trained on judgments"
         raise ConfigError(message)
     weak = [] if fitting.judged_share == 1 else _weak_lists(work, labels)
-    encoder = load_encoder(base, seed=fitting.seed)
+    encoder = load_classifier(base, seed=fitting.seed, lora=lora, recompute=recompute)
     _fit(work, encoder, [*weak, *judged], "soft", fitting=fitting, what="training the teacher")
-    encoder.save(target)
+    _save_teacher(encoder, target, fitting)
     return target
+
+
+def _save_teacher(encoder: Encoder, target: Path, fitting: Fitting) -> None:
+    encoder.save(target)
+    reading = Reading(prompt=encoder.prompt, max_query_tokens=fitting.max_query_tokens)
+    write_reading(target, reading)
 
 
 def _weak_lists(work: Path, files: Sequence[Path]) -> list[QueryList]:

@@ -200,6 +200,8 @@ def fit(
     model, optimizer = accelerator.prepare(encoder.model, optimizer)
     learning = Learning(accelerator, model, optimizer, schedule)
     settings: dict[str, Any] = asdict(fitting) | {"what": what, "lists": len(lists)}
+    if encoder.lora is not None:  # frozen weights are in no checkpoint: they must be the same
+        settings |= {"base": encoder.base, "lora": asdict(encoder.lora)}
     done = resume(checkpoints, learning, settings=settings)
     sampling = Sampling(fitting.queries, fitting.hits, fitting.seed, fitting.judged_share)
     model.train()
@@ -263,6 +265,7 @@ def rows_of(
         [texts[candidate.doc_id] for candidate in item.candidates],
         max_query_tokens=fitting.max_query_tokens,
         max_tokens=fitting.max_tokens,
+        frame=encoder.frame,
     )
 
 
