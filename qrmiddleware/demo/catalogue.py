@@ -1,10 +1,12 @@
 """Makes the demo's products: thousands of them, and the same ones every time."""
 
+import json
 import math
 import random
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from qrmiddleware.demo.vocabulary import Attribute, ProductType, Vocabulary
@@ -101,6 +103,14 @@ def build_catalogue(vocabulary: Vocabulary, *, seed: int = SEED) -> tuple[Produc
             products.append(product)
             families.setdefault(kind.key, []).append(product.family)
     return tuple(products)
+
+
+def write_products(file: Path, products: Iterable[Product]) -> None:
+    """Write a line for each product: its ``id``, and what is indexed."""
+    with file.open("w", encoding="utf-8", newline="\n") as lines:
+        for product in products:
+            row = {"id": product.product_id, **product.document()}
+            lines.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _accessories_last(types: Iterable[ProductType]) -> list[ProductType]:

@@ -9,13 +9,15 @@ from pathlib import Path
 import typer
 import yaml
 
+from qrmiddleware.demo.catalogue import write_products
 from qrmiddleware.demo.indexing import INDEX
-from qrmiddleware.demo.judgments import write_judgments
+from qrmiddleware.demo.judgments import judge_unfit, write_judgments
 from qrmiddleware.demo.remedies import render_rules, rewrite_rows
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
 
 CONFIG = "qrmiddleware.yaml"
+PRODUCTS = "products.jsonl"
 TEMPLATE = """\
 # Serve the demo's shop again with: qrm serve --config {config}
 {upstream}
@@ -31,7 +33,7 @@ pipelines:
 
 
 def write_folder(folder: Path, stock: Stock, *, upstream: Mapping[str, object]) -> Path:
-    """Write rules, rewrite table, judgments and configuration; returns the latter's path.
+    """Write the shop, what its team prepared, and the configuration; returns the latter's path.
 
     Args:
         folder: Is there already; files of the demo in it are replaced.
@@ -46,7 +48,9 @@ def write_folder(folder: Path, stock: Stock, *, upstream: Mapping[str, object]) 
     rows = "".join(f"{query}\t{text}\t{score}\n" for query, text, score in rewrites)
     (folder / "rewrites.tsv").write_text(rows, encoding="utf-8", newline="\n")
     _import_table(folder / "rewrites.tsv", folder / "rewrites.sqlite")
-    write_judgments(folder, stock.queries, stock.qrels)
+    unfit = judge_unfit(stock.queries, stock.products, stock.qrels)
+    write_judgments(folder, stock.queries, stock.qrels, unfit)
+    write_products(folder / PRODUCTS, stock.products)
     config = folder / CONFIG
     section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
     config.write_text(

@@ -1,6 +1,7 @@
 """Searches with graded judgments that are known from how the catalogue was made."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from qrmiddleware.demo.vocabulary import ProductType, Vocabulary, WrittenQuery
 
 EXACT = 3
 IDENTIFIER_QUERIES = 4  # of each sort: SKU, EAN and model
+UNFIT = 20  # products of a search that are judged 0 in so many words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class JudgedQuery:
         types: Keys of the product types that answer it.
         want: Canonical attribute values asked for.
         identifier: SKU, EAN or model number, where that is what was typed.
+        fold: Of the searches, which of the parts it is in.
     """
 
     query_id: str
@@ -32,6 +35,7 @@ class JudgedQuery:
     types: tuple[str, ...] = ()
     want: Mapping[str, str] = field(default_factory=dict[str, str])
     identifier: str = ""
+    fold: int = 0
 
 
 def judged_queries(
@@ -90,21 +94,65 @@ def judge(
     }
 
 
+def judge_unfit(
+    queries: Iterable[JudgedQuery],
+    products: Sequence[Product],
+    qrels: Mapping[str, Mapping[str, int]],
+    *,
+    seed: int = 2,
+) -> dict[str, tuple[str, ...]]:
+    """Name products that do not answer a search, above all ones that an engine may well find.
+
+    Returns:
+        By query_id, the product_ids of some that have a word of the search in their title, or of
+        any if there are too few.
+    """
+    dice = Dice(seed)
+    in_title: dict[str, list[str]] = {}
+    for product in products:
+        for word in dict.fromkeys(_words(product.title)):
+            in_title.setdefault(word, []).append(product.product_id)
+    unfit: dict[str, tuple[str, ...]] = {}
+    for query in queries:
+        fit = qrels[query.query_id]
+        found = (doc_id for word in _words(query.text) for doc_id in in_title.get(word, ()))
+        chosen = dice.sample(
+            [doc_id for doc_id in dict.fromkeys(found) if doc_id not in fit], UNFIT
+        )
+        if len(chosen) < UNFIT:
+            taken = {*fit, *chosen}
+            rest = [p.product_id for p in products if p.product_id not in taken]
+            chosen += dice.sample(rest, UNFIT - len(chosen))
+        unfit[query.query_id] = chosen
+    return unfit
+
+
 def write_judgments(
-    folder: Path, queries: Iterable[JudgedQuery], qrels: Mapping[str, Mapping[str, int]]
+    folder: Path,
+    queries: Iterable[JudgedQuery],
+    qrels: Mapping[str, Mapping[str, int]],
+    unfit: Mapping[str, Iterable[str]],
 ) -> None:
-    """Write ``queries.jsonl`` and ``qrels.tsv`` (query_id, product_id, grade)."""
+    """Write ``queries.jsonl`` and ``judgments.tsv``, as ``qrm eval`` reads them."""
     with (folder / "queries.jsonl").open("w", encoding="utf-8", newline="\n") as file:
         for query in queries:
-            row = {"query_id": query.query_id, "query": query.text, "kind": query.kind}
+            row = {
+                "id": query.query_id,
+                "query": query.text,
+                "fold": query.fold,
+                "kind": query.kind,
+                "remedy": query.remedy,
+            }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    with (folder / "qrels.tsv").open("w", encoding="utf-8", newline="\n") as file:
+    with (folder / "judgments.tsv").open("w", encoding="utf-8", newline="\n") as file:
         file.write("query_id\tproduct_id\tgrade\n")
-        file.writelines(
-            f"{query_id}\t{product_id}\t{relevance}\n"
-            for query_id, grades in qrels.items()
-            for product_id, relevance in grades.items()
-        )
+        for query_id, grades in qrels.items():
+            every = [*grades.items(), *((doc_id, 0) for doc_id in unfit[query_id])]
+            file.writelines(f"{query_id}\t{doc_id}\t{relevance}\n" for doc_id, relevance in every)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
 
 
 def _answers(query: JudgedQuery, kind: ProductType) -> bool:

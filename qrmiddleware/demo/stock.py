@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qrmiddleware.demo.catalogue import Product, build_catalogue
+from qrmiddleware.demo.folds import into_folds
 from qrmiddleware.demo.judgments import JudgedQuery, judge, judged_queries
 from qrmiddleware.demo.vocabulary import Vocabulary, load_vocabulary
 
@@ -33,5 +34,5 @@ def make_stock() -> Stock:
     """Make all of it; the same every time."""
     vocabulary = load_vocabulary()
     products = build_catalogue(vocabulary)
-    queries = judged_queries(vocabulary, products)
+    queries = into_folds(judged_queries(vocabulary, products), products, vocabulary.types)
     return Stock(vocabulary, products, queries, judge(queries, products, vocabulary))

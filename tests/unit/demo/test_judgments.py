@@ -2,7 +2,7 @@ import dataclasses
 import json
 import re
 
-from qrmiddleware.demo.judgments import grade, write_judgments
+from qrmiddleware.demo.judgments import UNFIT, grade, judge_unfit, write_judgments
 
 
 def query_for(queries, text):
@@ -81,11 +81,38 @@ def test_an_identifier_names_its_product_only(queries, products, vocabulary):
     assert [p for p in products if grade(query, p, vocabulary.types)] == [product]
 
 
-def test_searches_and_judgments_are_written_as_files(tmp_path, queries, qrels):
-    write_judgments(tmp_path, queries, qrels)
+def test_products_that_do_not_answer_are_named_for_every_search(queries, products, qrels):
+    unfit = judge_unfit(queries, products, qrels)
+
+    assert unfit == judge_unfit(queries, products, qrels)
+    for query in queries:
+        named = unfit[query.query_id]
+        assert len(set(named)) == len(named) == UNFIT
+        assert not qrels[query.query_id].keys() & set(named)
+
+
+def test_products_that_do_not_answer_may_have_the_words_of_the_search(queries, products, qrels):
+    titles = {product.product_id: product.title for product in products}
+    query = query_for(queries, "black leather couch")
+
+    named = judge_unfit([query], products, qrels)[query.query_id]
+
+    assert all(words(titles[doc_id]) & {"black", "leather"} for doc_id in named)
+
+
+def test_searches_and_judgments_are_written_as_files(tmp_path, queries, products, qrels):
+    unfit = judge_unfit(queries, products, qrels)
+    write_judgments(tmp_path, queries, qrels, unfit)
 
     first = json.loads((tmp_path / "queries.jsonl").read_text().splitlines()[0])
-    header, *rows = (tmp_path / "qrels.tsv").read_text().splitlines()
-    assert first == {"query_id": "Q001", "query": queries[0].text, "kind": "head"}
+    header, *rows = (tmp_path / "judgments.tsv").read_text().splitlines()
+    assert first == {
+        "id": "Q001",
+        "query": queries[0].text,
+        "fold": queries[0].fold,
+        "kind": "head",
+        "remedy": "",
+    }
     assert header == "query_id\tproduct_id\tgrade"
-    assert len(rows) == sum(map(len, qrels.values()))
+    assert len(rows) == sum(map(len, qrels.values())) + sum(map(len, unfit.values()))
+    assert f"Q001\t{unfit['Q001'][0]}\t0" in rows
