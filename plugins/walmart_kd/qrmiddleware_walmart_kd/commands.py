@@ -75,6 +75,10 @@ def gather(
     queries: Annotated[
         int, typer.Option(min=1, help="Queries to manufacture from the catalogue, at most.")
     ] = 2000,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Queries that shoppers typed, one a line, repeats and all."),
+    ] = None,
     least_products: Annotated[
         int, typer.Option(min=1, help="Products that a kind must have; lower for a small shop.")
     ] = 5,
@@ -89,6 +93,9 @@ def gather(
 
         qrm walmart-kd gather ./icecat --to ./work --url http://localhost:9200 --index icecat
         --search-fields title,description --text-fields title,description --hold-out 3
+
+        qrm walmart-kd gather ./judged --to ./work --url http://localhost:9200 --index products
+        --log queries.txt --queries 20000
     """
     from qrmiddleware.distill.phrases import Floors
     from qrmiddleware.evaluation.templates import body_template, fields_template
@@ -96,7 +103,12 @@ def gather(
 
     template = body_template(body) if body else fields_template(names(search_fields))
     source = gathering.Source(data, catalogue, text_fields=names(text_fields))
-    making = gathering.Making(queries, seed, floors=Floors(products=least_products))
+    making = gathering.Making(
+        queries,
+        gathering.read_log(log) if log else (),
+        seed,
+        floors=Floors(products=least_products),
+    )
     material = gathering.Material(source)
     with _bar("searching") as bar, gathering.searching(url, index, template) as search:
         task = bar.tasks[0].id
@@ -110,7 +122,8 @@ def gather(
         )
     _say(
         f"{work / gathering.PAIRS}: {gathered.pairs:,} pairs of {gathered.judged_queries:,} judged "
-        f"and {gathered.manufactured:,} manufactured queries; {gathered.dropped:,} more were left "
+        f"queries, {gathered.manufactured:,} manufactured and {gathered.logged:,} logged ones; "
+        f"{gathered.dropped:,} more were left "
         "out, for they equal a held-out one"
     )
 

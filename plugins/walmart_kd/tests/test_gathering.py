@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from qrmiddleware_walmart_kd.recipes.gathering import (
     Source,
     gather,
     read_gathered,
+    read_log,
     read_texts,
 )
 
@@ -88,6 +90,34 @@ def test_labels_are_shares_of_the_highest_grade(gathered, work):
     assert targets["k0"] == 1.0
     assert targets["t0"] == 0.0
     assert targets["k1"] == pytest.approx(2 / 3)
+
+
+def test_logged_queries_are_gathered_but_for_held_out_ones(shop, work, tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("glass kettle\nToasters\nglass kettle\nkettle glass lid\n\n")
+    material = Material(Source(shop))
+    making = replace(MAKING, logged=read_log(log))
+    every = list(material.texts)
+
+    told = gather(
+        material, work, held_out=(1,), making=making, search=lambda _, depth: every[:depth]
+    )
+
+    queries = {pair.query for pair in read_pairs(work / PAIRS)}
+    assert making.logged == ("glass kettle", "Toasters", "kettle glass lid")
+    assert {"glass kettle", "kettle glass lid"} <= queries
+    assert "Toasters" not in queries
+    assert told.logged == 2
+
+
+@pytest.mark.parametrize("content", [None, " \n"])
+def test_a_log_without_queries_is_told(tmp_path, content):
+    log = tmp_path / "log.txt"
+    if content is not None:
+        log.write_text(content)
+
+    with pytest.raises(ConfigError, match="one a line"):
+        read_log(log)
 
 
 def test_the_same_data_gives_the_same_pairs(gathered, work):

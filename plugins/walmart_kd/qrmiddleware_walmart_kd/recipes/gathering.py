@@ -1,6 +1,7 @@
 """What there is to learn from: judged pairs, and many more that nobody has judged."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from qrmiddleware.distill.manufacture import Mix, manufacture, refuse_overlap
 from qrmiddleware.distill.negatives import Plan, Search, find_accessories, unlabelled_pairs
 from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.distill.phrases import Floors, find_types
-from qrmiddleware.distill.splits import FoldedQuery, Split, hold_out, refuse_leaks
+from qrmiddleware.distill.splits import FoldedQuery, Split, hold_out, query_key, refuse_leaks
 from qrmiddleware.distill.teachers.catalogue import CatalogueTeacher
 from qrmiddleware.distill.teachers.judgments import JudgmentTeacher
 from qrmiddleware.errors import ConfigError
@@ -56,10 +57,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What is made out of the catalogue.
+    """What there is to learn from beside judgments.
 
     Attributes:
         queries: How many are manufactured at most.
+        logged: Queries that shoppers typed, the most frequent ones first.
         seed: Of the choice of queries and products.
         mix: How queries are drawn.
         floors: What counts as a kind of product.
@@ -67,6 +69,7 @@ class Making:
     """
 
     queries: int
+    logged: tuple[str, ...] = ()
     seed: int = 0
     mix: Mix = field(default_factory=Mix)
     floors: Floors = field(default_factory=Floors)
@@ -81,7 +84,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         held_out_folds: Folds that no query of may be seen.
         judged_queries: Queries with judgments that may be learnt from.
         manufactured: Queries made from the catalogue.
-        dropped: Manufactured queries left out, for they equal a held-out one.
+        logged: Queries from a log.
+        dropped: Queries of both left out, for they equal a held-out one.
         pairs: Of both.
         data: SHA-256 of judgments, catalogue and pairs.
         text_fields: As they were read.
@@ -92,6 +96,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     held_out_folds: tuple[int, ...]
     judged_queries: int
     manufactured: int
+    logged: int
     dropped: int
     pairs: int
     data: dict[str, str]
@@ -203,27 +208,53 @@ def gather(
         floors=making.floors,
     )
     kept = refuse_overlap(made, held_out_queries)
+    logged = _without(making.logged, held_out_queries)
     judged = material.judgments(split.training)
     work.mkdir(parents=True, exist_ok=True)
     with _written(work / PAIRS) as write:
         pairs = sum(write(Pair(*key, material.texts[key[1]])) for key in judged)
-        queries = [query.query for query in kept.queries]
+        queries = list(dict.fromkeys((*logged, *(query.query for query in kept.queries))))
         pairs += sum(map(write, _unlabelled(material, queries, making, search, tell)))
     label_by_source(material, work, judged, floors=making.floors)
-    settings = {"making": asdict(making), "source": str(material.source.data)}
+    settings = {"making": asdict(making) | {"logged": len(logged)}, "source": material.source.data}
     gathered = Gathered(
         seen_folds=split.seen_folds,
         held_out_folds=tuple(held_out),
         judged_queries=len(split.training),
         manufactured=len(kept.queries),
-        dropped=kept.dropped,
+        logged=len(logged),
+        dropped=kept.dropped + len(making.logged) - len(logged),
         pairs=pairs,
         data=_hashes(material, judged, work / PAIRS),
         text_fields=material.source.text_fields,
-        settings=msgspec.json.decode(msgspec.json.encode(settings)),
+        settings=msgspec.json.decode(msgspec.json.encode(settings, enc_hook=str)),
     )
     (work / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(gathered), indent=2))
     return gathered
+
+
+def _without(logged: Iterable[str], held_out: Iterable[str]) -> tuple[str, ...]:
+    key = query_key(stems=True)
+    taken = {key(query) for query in held_out}
+    return tuple(query for query in dict.fromkeys(logged) if key(query) not in taken)
+
+
+def read_log(path: Path) -> tuple[str, ...]:
+    """Read a log of queries, one a line, the most frequent ones first.
+
+    Raises:
+        ConfigError: If the file cannot be read, or holds no query.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: a log of queries, one a line, cannot be read: {error}"
+        raise ConfigError(message) from error
+    counts = Counter(line.strip() for line in lines if line.strip())
+    if not counts:
+        message = f"{path} holds no query: one a line is wanted"
+        raise ConfigError(message)
+    return tuple(query for query, _ in counts.most_common())
 
 
 def label_by_source(
