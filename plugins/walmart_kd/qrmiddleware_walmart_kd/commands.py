@@ -5,7 +5,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware import ConfigError
+
+if TYPE_CHECKING:
+    from qrmiddleware.distill.catalogue import Fields
 
 ERR: Final = Console(stderr=True)
 
@@ -69,6 +72,13 @@ def gather(
         str, typer.Option(help="Fields whose values teacher and student read, in order.")
     ] = "title",
     catalogue: Annotated[Path | None, typer.Option(help="Catalogue, if it lies elsewhere.")] = None,
+    catalogue_fields: Annotated[
+        str,
+        typer.Option(
+            help="What the catalogue calls id, title, brand, product_type, name, description and "
+            "attributes, where it has other names: product_type=category,attributes=details."
+        ),
+    ] = "",
     hold_out: Annotated[
         str, typer.Option(help="Folds to keep out of the training, for measuring: 3,4.")
     ] = "",
@@ -96,13 +106,16 @@ def gather(
 
         qrm walmart-kd gather ./judged --to ./work --url http://localhost:9200 --index products
         --log queries.txt --queries 20000
+
+        qrm walmart-kd gather ./shop --to ./work --url http://localhost:9250 --index qrm-demo
+        --catalogue-fields product_type=category,attributes=details --hold-out 3
     """
     from qrmiddleware.distill.phrases import Floors
     from qrmiddleware.evaluation.templates import body_template, fields_template
     from qrmiddleware_walmart_kd.recipes import gathering
 
     template = body_template(body) if body else fields_template(names(search_fields))
-    source = gathering.Source(data, catalogue, text_fields=names(text_fields))
+    source = gathering.Source(data, catalogue, _fields(catalogue_fields), names(text_fields))
     making = gathering.Making(
         queries,
         gathering.read_log(log) if log else (),
@@ -288,6 +301,21 @@ def folds(told: str) -> tuple[int, ...]:
         ConfigError: If one is no number.
     """
     return _numbers(told, None, "--hold-out")
+
+
+def _fields(told: str) -> "Fields":
+    from qrmiddleware.distill.catalogue import Fields
+
+    renamed = dict(entry.partition("=")[::2] for entry in names(told))
+    renamed = {"doc_id" if ours == "id" else ours: theirs for ours, theirs in renamed.items()}
+    renamed = {"model" if ours == "name" else ours: theirs for ours, theirs in renamed.items()}
+    if not renamed.keys() <= set(Fields.__slots__) or not all(renamed.values()):
+        message = (
+            "--catalogue-fields: expected entries such as product_type=category, for id, title, "
+            f"brand, product_type, name, description or attributes; found {told!r}"
+        )
+        raise ConfigError(message)
+    return Fields(**renamed)
 
 
 def _layers(told: str) -> int | tuple[int, ...]:
