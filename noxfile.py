@@ -63,7 +63,7 @@ def bench_smoke(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def students(session: nox.Session) -> None:
-    """Run tiny students on every runtime, and the tests that need those.
+    """Run tiny students on every runtime, and the tests that need those, exports and training.
 
     They live in an environment of their own, ``.venv-students``: torch takes some 5 GB.
     """
@@ -73,12 +73,15 @@ def students(session: nox.Session) -> None:
     }
 
     def run(*command: str) -> None:
-        extra = ("--all-packages", "--extra", "students")
-        session.run("uv", "run", *extra, *command, external=True, env=environment)
+        extras = ("--extra", "students", "--extra", "distill", "--extra", "train")
+        session.run(
+            "uv", "run", "--all-packages", *extras, *command, external=True, env=environment
+        )
 
     run("qrm-bench", "students", "--smoke")
     run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
     run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
+    run("pytest", "tests/unit", "plugins", "-m", "students", *session.posargs)
 
 
 if os.environ.get("CI"):

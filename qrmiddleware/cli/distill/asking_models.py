@@ -82,7 +82,7 @@ def label_by_classifier(
 
 def label_by_student(
     pairs: PairsArgument,
-    student: Annotated[Path, typer.Option(help="Folder of a student that is a cross-encoder.")],
+    student: Annotated[Path, typer.Option(help="Folder of a cross-encoder or bi-encoder.")],
     labels: LabelsOption = None,
     failure_limit: FailureLimitOption = 0.2,
 ) -> None:
@@ -95,16 +95,14 @@ def label_by_student(
         qrm label student pairs.jsonl --student ./models/relevance
     """
     try:
-        from qrmiddleware.students.cross_encoder import (  # noqa: PLC0415 extra `students`
-            CrossEncoder,
-        )
+        from qrmiddleware.students.opening import open_student  # noqa: PLC0415 extra `students`
     except ImportError as error:
         message = "a student as teacher needs ctranslate2: pip install 'qrmiddleware[students]'"
         raise ConfigError(message) from error
     from qrmiddleware.students.folder import read_student, student_hash  # noqa: PLC0415 as above
 
-    fingerprint = student_hash(read_student(student, expect={"cross_encoder"}))
-    opened = CrossEncoder.open(student)
+    fingerprint = student_hash(read_student(student, expect={"cross_encoder", "bi_encoder"}))
+    opened = open_student(student)
     try:
         teacher = StudentTeacher(opened, fingerprint)
         run_teacher(teacher, pairs, labels_file(pairs, labels), failure_limit)

@@ -59,3 +59,19 @@ def test_what_is_no_number_ends_it():
 
     with pytest.raises(LabellingError, match="student tiny, query 'a': the head gave nan"):
         list(StudentTeacher(Broken(), "f").label(PAIRS))
+
+
+def test_a_bi_encoders_cosine_is_its_logit():
+    class Vectors(Student):
+        def __init__(self):
+            self.manifest = Manifest(
+                kind="bi_encoder", name="tiny", architecture=ARCHITECTURE, files={}
+            )
+
+        def scores(self, query, texts):
+            return np.array([len(text) / 2 - 1 for text in texts], np.float32)
+
+    labels = {label.doc_id: label for label in StudentTeacher(Vectors(), "f").label(PAIRS)}
+
+    assert (labels["3"].logit, labels["3"].target) == (0.5, 0.5)
+    assert (labels["2"].logit, labels["2"].target) == (-0.5, 0.0)
