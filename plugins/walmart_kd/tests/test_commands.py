@@ -5,12 +5,13 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from qrmiddleware.distill.catalogue import Fields
 from qrmiddleware.distill.modelling import tiny_encoder
 from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware_walmart_kd.command_options import folds, names
+from qrmiddleware_walmart_kd.command_options import fields_of, folds, names
 from qrmiddleware_walmart_kd.commands import app
 from qrmiddleware_walmart_kd.recipes import gathering
 
@@ -85,3 +86,15 @@ def test_the_whole_loop_ends_in_a_student_that_scores(work, tmp_path):
     assert manifest["provenance"]["seen_folds"] == [0]
     assert manifest["provenance"]["teacher"].startswith("classifier")
     assert manifest["calibration"] is not None
+
+
+def test_fields_of_a_catalogue_may_have_other_names():
+    fields = fields_of("product_type=category, id=sku, name=model_name")
+
+    assert fields == Fields(product_type="category", doc_id="sku", model="model_name")
+
+
+@pytest.mark.parametrize("told", ["category", "kind=category", "product_type="])
+def test_names_of_fields_that_cannot_be_read_are_shown_what_is_expected(told):
+    with pytest.raises(ConfigError, match=r"expected entries such as product_type=category"):
+        fields_of(told)
