@@ -81,7 +81,8 @@ def students(session: nox.Session) -> None:
     run("qrm-bench", "students", "--smoke")
     run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
     run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
-    run("pytest", "tests/unit", "plugins", "-m", "students", *session.posargs)
+    slow = ("--timeout", "400")  # torch alone may take a minute to load
+    run("pytest", "tests/unit", "plugins", "-m", "students", *slow, *session.posargs)
 
 
 if os.environ.get("CI"):

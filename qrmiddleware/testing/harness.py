@@ -82,9 +82,10 @@ def _questions(hooks: Hooks, query: Query) -> Iterable[Callable[[], object]]:
 
 
 def _check_status(hooks: Hooks) -> None:
-    status = hooks.status("plugin")
+    name = "plugin"
+    status = hooks.status(name)
     if status is not None and "problem" in status:
-        raise PluginError("plugin", "qrm_status", str(status["problem"]))
+        raise PluginError(name, "qrm_status", str(status["problem"]))
 
 
 def _check_same(question: Callable[[], object], pool: ThreadPoolExecutor) -> None:
