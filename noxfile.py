@@ -1,4 +1,4 @@
-"""Every check, by name; plain ``nox`` runs all but ``students``, which installs torch."""
+"""Every check, by name; plain ``nox`` runs all but those that install torch."""
 
 import os
 
@@ -61,24 +61,50 @@ def bench_smoke(session: nox.Session) -> None:
     uv(session, "qrm-bench", "smoke", *session.posargs)
 
 
-@nox.session(default=False)
-def students(session: nox.Session) -> None:
-    """Run tiny students on every runtime, and the tests that need those.
+STUDENT_TESTS = (
+    "benchmarks/tests/students",
+    "tests/unit/students",
+    "tests/unit/distill",
+    "tests/unit/cli",
+    "plugins/walmart_kd",
+)
+STUDENT_MODULES = (
+    "*/qrmiddleware/distill/*",
+    "*/qrmiddleware/cli/distill/*",
+    "*/qrmiddleware_walmart_kd/*",
+    "*/qrmiddleware_benchmarks/students/*",
+)
+STUDENT_EXTRAS = ("students", "train", "distill")
 
-    They live in an environment of their own, ``.venv-students``: torch takes some 5 GB.
-    """
+
+def with_torch(session: nox.Session, *command: str) -> None:
+    """Run a command in an environment of its own, ``.venv-students``: torch takes some 5 GB."""
+    extras = [word for extra in STUDENT_EXTRAS for word in ("--extra", extra)]
     environment = {
         "UV_PROJECT_ENVIRONMENT": ".venv-students",
         "COVERAGE_FILE": ".venv-students/.coverage",
+        "OMP_NUM_THREADS": "1",  # more threads only wait for each other in networks this small
     }
+    session.run("uv", "run", "--all-packages", *extras, *command, external=True, env=environment)
 
-    def run(*command: str) -> None:
-        extra = ("--all-packages", "--extra", "students")
-        session.run("uv", "run", *extra, *command, external=True, env=environment)
 
-    run("qrm-bench", "students", "--smoke")
-    run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
-    run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
+@nox.session(default=False)
+def students(session: nox.Session) -> None:
+    """Train, export and run tiny students, on every runtime; and measure coverage of all that."""
+    marked = ("-m", "students and not slow")
+    with_torch(session, "qrm-bench", "students", "--smoke")
+    # What needs no torch runs too: coverage is of the modules as a whole.
+    unmarked = ("-m", "not slow and not gpu")
+    with_torch(session, "coverage", "run", "-m", "pytest", *STUDENT_TESTS, *unmarked, *session.posargs)
+    modules = f"--include={','.join(STUDENT_MODULES)}"
+    with_torch(session, "coverage", "report", modules, "--fail-under=90")
+    with_torch(session, "pytest", "tests/docs/test_stories.py", *marked, *session.posargs)
+
+
+@nox.session(default=False)
+def effects(session: nox.Session) -> None:
+    """Train tiny students until distillation shows, over several seeds: some minutes."""
+    with_torch(session, "pytest", *STUDENT_TESTS, "-m", "students and slow", *session.posargs)
 
 
 if os.environ.get("CI"):

@@ -90,11 +90,11 @@ def warm_up(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) 
         The checkpoint's folder.
     """
     target = to or work / WARM
-    encoder = load_encoder(base, seed=fitting.seed)
     lists = lists_of(read_labels(work / CATALOGUE_LABELS), logits=False)
     if not lists:
         message = f"{work / CATALOGUE_LABELS} has no labels: the catalogue's titles tell no kinds"
         raise ConfigError(message)
+    encoder = load_encoder(base, seed=fitting.seed)
     _fit(work, encoder, lists, "soft", fitting=fitting, what="warming up the teacher")
     encoder.save(target)
     return target
