@@ -65,7 +65,8 @@ STUDENT_TESTS = (
     "benchmarks/tests/students",
     "tests/unit/students",
     "tests/unit/distill",
-    "tests/unit/cli",
+    "tests/unit/cli/distill",
+    "tests/unit/cli/models",
     "plugins/walmart_kd",
 )
 STUDENT_MODULES = (
@@ -91,14 +92,13 @@ def with_torch(session: nox.Session, *command: str) -> None:
 @nox.session(default=False)
 def students(session: nox.Session) -> None:
     """Train, export and run tiny students, on every runtime; and measure coverage of all that."""
-    marked = ("-m", "students and not slow")
     with_torch(session, "qrm-bench", "students", "--smoke")
     # What needs no torch runs too: coverage is of the modules as a whole.
-    unmarked = ("-m", "not slow and not gpu")
-    with_torch(session, "coverage", "run", "-m", "pytest", *STUDENT_TESTS, *unmarked, *session.posargs)
+    pytest = ("pytest", *STUDENT_TESTS, "-m", "not slow and not gpu", "--durations=10")
+    with_torch(session, "coverage", "run", "-m", *pytest, *session.posargs)
     modules = f"--include={','.join(STUDENT_MODULES)}"
     with_torch(session, "coverage", "report", modules, "--fail-under=90")
-    with_torch(session, "pytest", "tests/docs/test_stories.py", *marked, *session.posargs)
+    with_torch(session, "pytest", "tests/docs", "-m", "students", *session.posargs)
 
 
 @nox.session(default=False)

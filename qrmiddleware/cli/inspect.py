@@ -63,7 +63,8 @@ def _described(name: str) -> dict[str, Any]:
         plugin = load_plugin(name)
     except ConfigError as error:
         return {**shown, "problem": str(error)}
-    properties = plugin.Settings.model_json_schema().get("properties", {})
+    schema = plugin.Settings.model_json_schema()
+    properties, definitions = schema.get("properties", {}), schema.get("$defs", {})
     return {
         **shown,
         "summary": (plugin.__doc__ or "").partition("\n")[0],
@@ -71,7 +72,7 @@ def _described(name: str) -> dict[str, Any]:
         "options": [
             {
                 "name": key,
-                "type": _type_of(properties.get(field.alias or key, {})),
+                "type": _type_of(properties.get(field.alias or key, {}), definitions),
                 "default": "required"
                 if field.is_required()
                 else _default_of(properties.get(field.alias or key, {})),
@@ -88,16 +89,20 @@ def _default_of(schema: dict[str, Any]) -> str:
     return "" if default is None else json.dumps(default, ensure_ascii=False)
 
 
-def _type_of(schema: dict[str, Any]) -> str:
-    """Name a JSON Schema type in a word or two."""
+def _type_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Name a JSON Schema type in a word or two, or by the keys that it has."""
+    if "$ref" in schema:
+        return _type_of(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    if "properties" in schema:
+        return f"{{{', '.join(schema['properties'])}}}"
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     for combined in ("anyOf", "oneOf"):
         if combined in schema:
-            names = dict.fromkeys(map(_type_of, schema[combined]))
+            names = dict.fromkeys(_type_of(each, definitions) for each in schema[combined])
             return " | ".join(names)
     if schema.get("type") == "array":
-        return f"list of {_type_of(schema.get('items', {}))}"
+        return f"list of {_type_of(schema.get('items', {}), definitions)}"
     return str(schema.get("format") or schema.get("type") or "any")
 
 

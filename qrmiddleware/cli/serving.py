@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from qrmiddleware.cli.console import ConfigOption, UpstreamOption, out, settings_for
 from qrmiddleware.config.settings import Settings
@@ -75,7 +77,7 @@ def check(
     upstream: UpstreamOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the upstream.")] = False,
 ) -> None:
-    """Check the configuration, start every plugin, and ask the upstream.
+    """Check the configuration, start every plugin, show what it loaded, and ask the upstream.
 
     Exit code 0 if all is well, 2 if the configuration cannot work, 1 if the upstream does
     not answer.
@@ -100,6 +102,7 @@ def check(
             f"{pipeline.timeout_s * 1_000:g} ms",
         )
     out.print(table)
+    _print_status(pipelines)
     pipelines.shutdown()
     if not offline:
         try:
@@ -109,6 +112,27 @@ def check(
             raise typer.Exit(1) from error
         out.print(f"upstream answers: HTTP {status}{_WANTS.get(status, '')}")
     out.print("[green]configuration is fine[/]")
+
+
+def _print_status(pipelines: Pipelines) -> None:
+    """Show what plugins say of themselves; what is zero or empty at a start is left out."""
+    table = Table("pipeline", "plugin", "what", "value", title="Plugins")
+    for pipeline in pipelines:
+        for name in dict.fromkeys(
+            member.name for members in pipeline.members.values() for member in members
+        ):
+            for what, value in _lines(pipeline.hooks.status(name) or {}):
+                table.add_row(pipeline.name, name, Text(what), Text(value))
+    if table.rows:
+        out.print(table)
+
+
+def _lines(status: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in status.items():
+        if isinstance(value, Mapping):
+            yield from _lines(value, f"{prefix}{key}.")
+        elif value:
+            yield f"{prefix}{key}", f"{value}"
 
 
 async def _ask_upstream(settings: Settings) -> int:

@@ -2,27 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from qrmiddleware.distill.reading import Frame, bert_frame
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
-
-_SPECIALS: Final = 3  # [CLS] query [SEP] text [SEP]
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One pair as a BERT reads it.
+    """One pair as a classifier reads it.
 
     Attributes:
-        ids: ``[CLS] query [SEP] text [SEP]``.
-        first: How many of them are of token type 0: up to the first ``[SEP]``, included.
+        ids: Query and text in their frame, as ``[CLS] query [SEP] text [SEP]``.
+        first: How many of them are of token type 0, which is all that stands before the text;
+            ``None`` where the model has no token types.
     """
 
     ids: tuple[int, ...]
-    first: int
+    first: int | None = None
 
 
 def encode_pairs(
@@ -32,32 +33,36 @@ def encode_pairs(
     *,
     max_query_tokens: int,
     max_tokens: int,
+    frame: Frame | None = None,
 ) -> list[Encoded]:
     """Encode a query with each of its texts; the query is tokenised once.
 
     Args:
-        tokenizer: With ``[CLS]`` and ``[SEP]``.
+        tokenizer: Of the model.
         query: As typed.
         texts: May be empty strings.
         max_query_tokens: A query's tokens beyond are cut off.
-        max_tokens: Of a pair, special tokens included; the text is cut to what the query leaves.
+        max_tokens: Of a pair, its frame included; the text is cut to what the query leaves.
+        frame: What stands around query and text; BERT's if not given.
 
     Raises:
         ValueError: If ``max_tokens`` leaves a text no token beside the longest query.
     """
-    if max_tokens <= max_query_tokens + _SPECIALS:
+    frame = frame or bert_frame(tokenizer)
+    if max_tokens <= max_query_tokens + frame.size:
         message = (
             f"max_tokens {max_tokens} leaves no token for a text beside {max_query_tokens} of the"
-            f" query and {_SPECIALS} special ones"
+            f" query and {frame.size} special ones"
         )
         raise ValueError(message)
     if not texts:
         return []
-    head, between = tokenizer.cls_token_id, tokenizer.sep_token_id
-    ids = tokenizer([query, *texts], add_special_tokens=False, verbose=False)["input_ids"]
-    start = (head, *ids[0][:max_query_tokens], between)
-    room = max_tokens - len(start) - 1
-    return [Encoded((*start, *text[:room], between), len(start)) for text in ids[1:]]
+    parts = [f"{frame.lead}{part}" for part in (query, *texts)]
+    ids = tokenizer(parts, add_special_tokens=False, verbose=False)["input_ids"]
+    start = (*frame.before, *ids[0][:max_query_tokens], *frame.between)
+    room = max_tokens - len(start) - len(frame.after)
+    first = len(start) if frame.typed else None
+    return [Encoded((*start, *text[:room], *frame.after), first) for text in ids[1:]]
 
 
 def token_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
@@ -85,25 +90,36 @@ def token_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
 def collate(
     rows: Sequence[Encoded], *, pad: int, device: "torch.device | None" = None
 ) -> "dict[str, Tensor]":
-    """Pad rows to the longest of them, as tensors of shape (rows, tokens)."""
+    """Pad rows to the longest of them, as tensors of shape (rows, tokens).
+
+    Padding goes behind, where a head that scores the last token does not count it. There are token
+    types only where the rows have some.
+    """
     import torch
 
     width = max(len(row.ids) for row in rows)
-    ids = [[*row.ids, *[pad] * (width - len(row.ids))] for row in rows]
-    types = [
-        [*[0] * row.first, *[1] * (len(row.ids) - row.first), *[0] * (width - len(row.ids))]
-        for row in rows
-    ]
-    seen = [[*[1] * len(row.ids), *[0] * (width - len(row.ids))] for row in rows]
-    return {
-        "input_ids": torch.tensor(ids, device=device),
-        "token_type_ids": torch.tensor(types, device=device),
-        "attention_mask": torch.tensor(seen, device=device),
+    spare = [width - len(row.ids) for row in rows]
+    columns = {
+        "input_ids": [[*row.ids, *[pad] * empty] for row, empty in zip(rows, spare, strict=True)],
+        "attention_mask": [
+            [*[1] * len(row.ids), *[0] * empty] for row, empty in zip(rows, spare, strict=True)
+        ],
     }
+    if rows[0].first is not None:
+        columns["token_type_ids"] = [
+            [*types_of(row), *[0] * empty] for row, empty in zip(rows, spare, strict=True)
+        ]
+    return {name: torch.tensor(values, device=device) for name, values in columns.items()}
+
+
+def types_of(row: Encoded) -> list[int]:
+    """Return a token type for each id: 1 for the text and what stands behind it."""
+    first = len(row.ids) if row.first is None else row.first
+    return [*[0] * first, *[1] * (len(row.ids) - first)]
 
 
 def pair_logits(
-    model: "BertForSequenceClassification", rows: Sequence[Encoded], *, pad: int, budget: int
+    model: "PreTrainedModel", rows: Sequence[Encoded], *, pad: int, budget: int
 ) -> "Tensor":
     """Score rows in token-budget batches; gradients flow through all of them.
 

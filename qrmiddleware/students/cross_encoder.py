@@ -6,12 +6,12 @@ from typing import Self
 
 import numpy as np
 
-from qrmiddleware.students.bounded_cache import CacheCounts, content_key
+from qrmiddleware.students.bounded_cache import content_key
 from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.folder import read_student
 from qrmiddleware.students.heads import Floats, sigmoid, softmax
 from qrmiddleware.students.manifest import Manifest
-from qrmiddleware.students.opened import Counters, OpenedEncoder, Tally, always
+from qrmiddleware.students.opened import Counters, OpenedEncoder, StudentStatus, Tally, always
 from qrmiddleware.students.score_cache import ScoreCache
 from qrmiddleware.students.settings import RuntimeSettings
 
@@ -62,10 +62,9 @@ class CrossEncoder:
         """A snapshot; cheap."""
         return self._tally.counters
 
-    @property
-    def cache_counts(self) -> CacheCounts:
-        """Of the cache of scores."""
-        return self._cache.counts
+    def status(self) -> StudentStatus:
+        """Tell where it computes, and what it did; cheap."""
+        return self._encoder.status(self._tally.counters, self._cache.counts)
 
     def scores(self, query: str, texts: Sequence[str], *, wanted: Wanted = always) -> Floats:
         """Score texts for a query.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 
 import numpy as np
 
@@ -128,10 +128,14 @@ class _Crew:
         self._start_threads()
 
     def end(self) -> None:
-        """Close the queue, and wait for the threads; each computes one more batch at most."""
+        """Close the queue, and wait for the threads; each computes one more batch at most.
+
+        The garbage collector may call this in one of these threads, which then waits for none.
+        """
         self.queue.close()
-        for thread in self._threads:
-            thread.join()
+        if current_thread() not in self._threads:
+            for thread in self._threads:
+                thread.join()
 
     def _sizes(self) -> dict[str, int]:
         """Tell what the queue must know of who computes."""
@@ -195,7 +199,8 @@ class _Crew:
     def _recover(self, parts: Sequence[Part], encoder: Encoder, error: Exception) -> None:
         """Leave a GPU that failed; else find out which of several calls is to blame."""
         if encoder.place.device == "cuda" and is_gpu_failure(error):
-            message = f"the GPU failed ({explain_gpu_failure(error)}); {self._leave_gpu(encoder)}"
+            reason = explain_gpu_failure(error)
+            message = f"the GPU failed ({reason}); {self._leave_gpu(encoder, reason)}"
         elif len(parts) > 1:
             for part in parts:
                 self._compute([part])
@@ -207,7 +212,7 @@ class _Crew:
             told.__cause__ = error
             self.queue.fail(part.call, told)
 
-    def _leave_gpu(self, encoder: Encoder) -> str:
+    def _leave_gpu(self, encoder: Encoder, reason: str) -> str:
         """Go on on the CPU, once; says how that went."""
         with self._moving:
             if self.encoder is encoder:
@@ -216,6 +221,7 @@ class _Crew:
                 except Exception as error:  # noqa: BLE001 - a thread outlives what it computes
                     return f"nor does the CPU work: {error}"
                 self.gpu_failures += 1
+                warn_of_cpu(reason)
                 self.queue.resize(**self._sizes())
                 self._start_threads()
         return "it computes on the CPU from now on"

@@ -6,10 +6,12 @@ The file holds float32 or float16 tensors, named as torch's linear layers are:
 |---|---|---|
 | ``dense.weight``, ``dense.bias`` | (width, hidden), (width,) | heads with a layer in between |
 | ``out.weight``, ``out.bias`` | (logits, width or hidden), (logits,) | cross-encoders |
+| ``query.weight``, ``query.bias`` | (width, width), (width,) | some bi-encoders |
 
 and ``activation`` in its metadata, of the dense layer: ``tanh`` (RoBERTa, XLM-R), ``relu``
 (DistilBERT) or ``identity``. A bias may be left out, which is a bias of zeros. BERT has no dense
-layer here, since its pooler is a part of the encoder; a bi-encoder has no ``out``.
+layer here, since its pooler is a part of the encoder; a bi-encoder has no ``out``. ``query``
+changes the vectors of queries alone, so that an index keeps the vectors of its documents.
 """
 
 from collections.abc import Mapping
@@ -27,7 +29,10 @@ from qrmiddleware.students.manifest import Calibration, Manifest
 Activation = Literal["identity", "relu", "tanh"]
 Floats = NDArray[np.float32]
 
-_NAMES: Final = frozenset({"dense.weight", "dense.bias", "out.weight", "out.bias"})
+_NAMES: Final = frozenset(
+    f"{layer}.{part}" for layer in ("dense", "out", "query") for part in ("weight", "bias")
+)
+_SMALLEST_NORM: Final = np.float32(1e-12)
 _STORED: Final = (np.dtype(np.float32), np.dtype(np.float16))
 
 
@@ -56,11 +61,13 @@ class Head:
         dense: The layer in between, if there is one.
         activation: Of ``dense``.
         out: The last layer; ``None`` where vectors are the answer.
+        query: What comes last for queries; ``None`` where they are read as texts are.
     """
 
     dense: Linear | None = None
     activation: Activation = "identity"
     out: Linear | None = None
+    query: Linear | None = None
 
     @classmethod
     def read(cls, file: Path, manifest: Manifest) -> Self:
@@ -82,9 +89,10 @@ class Head:
             message = f"{file}: {problem}: make the student anew (qrm models export)"
             raise ConfigError(message)
         activation: Activation = metadata.get("activation", "identity")
-        return cls(_linear("dense", tensors), activation, _linear("out", tensors))
+        layers = (_linear(name, tensors) for name in ("out", "query"))
+        return cls(_linear("dense", tensors), activation, *layers)
 
-    def __call__(self, vectors: Floats) -> Floats:
+    def __call__(self, vectors: Floats, *, query: bool = False) -> Floats:
         """Return logits or vectors, shape (rows, outputs), of vectors, shape (rows, hidden).
 
         What is too large for float32 becomes infinite or no number.
@@ -92,12 +100,21 @@ class Head:
         with np.errstate(over="ignore", invalid="ignore"):
             if self.dense is not None:
                 vectors = _activate(self.dense(vectors), self.activation)
+            if query and self.query is not None:
+                return self.query(unit(vectors))
             return vectors if self.out is None else self.out(vectors)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Scale each row to length 1; a row of zeros stays."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, _SMALLEST_NORM), np.float32)
 
 
 def softmax(logits: Floats) -> Floats:
     """Return each row's probabilities."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(over="ignore"):  # of logits that lie further apart than float32 reaches
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
@@ -109,7 +126,8 @@ def sigmoid(logits: Floats, calibration: Calibration | None) -> Floats:
         calibration: Measured slope and intercept; ``None`` leaves the logits as they are.
     """
     measured = calibration or Calibration()
-    scaled = measured.slope * logits + measured.intercept
+    with np.errstate(over="ignore"):
+        scaled = measured.slope * logits + measured.intercept
     return np.asarray(0.5 * (1 + np.tanh(scaled / 2)), np.float32)
 
 
@@ -152,10 +170,16 @@ def _misshapen(tensors: Mapping[str, NDArray[np.generic]], manifest: Manifest) -
         outputs = next(iter(tensors.get("dense.weight", np.empty(0)).shape), 0)
         problems += _shape_problems("dense", (outputs, width), tensors)
         width = outputs
+    for_queries = any(name.startswith("query.") for name in tensors)
     if manifest.kind == "cross_encoder":
         problems += _shape_problems("out", (max(1, len(manifest.labels)), width), tensors)
-    elif "out.weight" in tensors or not has_dense:
-        problems.append(f"a {manifest.kind} has dense.weight, and no out.weight")
+        if for_queries:
+            problems.append("a cross_encoder has no query.weight: it reads query and text together")
+        return problems
+    if for_queries:
+        problems += _shape_problems("query", (width, width), tensors)
+    if "out.weight" in tensors or not (has_dense or for_queries):
+        problems.append(f"a {manifest.kind} has dense.weight or query.weight, and no out.weight")
     return problems
 
 

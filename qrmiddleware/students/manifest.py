@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 MANIFEST_FILE: Final = "student.json"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -12,6 +12,7 @@ MODEL_FOLDER: Final = "model"
 
 Kind = Literal["cross_encoder", "bi_encoder", "generator"]
 Pooling = Literal["pooler", "first", "mean"]
+Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -26,7 +27,7 @@ class Inputs(_Part):
     """Fields of a hit whose values make its text, in order, joined by a blank."""
     max_query_tokens: Annotated[int, Field(ge=1)] = 32
     """A query's tokens beyond are cut off."""
-    max_tokens: Annotated[int, Field(ge=4)] = 128
+    max_tokens: Annotated[int, Field(ge=4, le=1_000_000)] = 128
     """Of a whole input, special tokens included; a text is cut to what the query leaves."""
     token_types: bool = False
     """The model tells query and text apart by token types, as BERT does."""
@@ -34,6 +35,10 @@ class Inputs(_Part):
     """Informative: the tokenizer lower-cases by itself."""
     prompt: str = "{query}"
     """A generator's input; ``{query}`` stands for the query."""
+    query_prefix: str = ""
+    """What a bi-encoder reads before a query, such as E5's ``query: ``; no query token is lost."""
+    text_prefix: str = ""
+    """What a bi-encoder reads before a text, such as E5's ``passage: ``."""
 
 
 class Architecture(_Part):
@@ -53,8 +58,8 @@ class Architecture(_Part):
 class Calibration(_Part):
     """Turns a single logit into the share of relevant hits: sigmoid(slope · logit + intercept)."""
 
-    slope: float = 1.0
-    intercept: float = 0.0
+    slope: FiniteFloat = 1.0
+    intercept: FiniteFloat = 0.0
 
 
 class Provenance(_Part):
@@ -104,12 +109,12 @@ class Manifest(_Part):
     inputs: Inputs = Inputs()
     labels: tuple[str, ...] = ()
     """Classes of a cross-encoder in the order of its logits; empty for a single logit."""
-    gains: tuple[float, ...] = ()
+    gains: tuple[Share, ...] = ()
     """What each class is worth, 0..1; a score is the sum over classes of probability x gain."""
     calibration: Calibration | None = None
     """Of a single logit; ``None`` where it was never measured."""
     provenance: Provenance = Provenance()
-    quality: dict[str, float] = {}
+    quality: dict[str, FiniteFloat] = {}
     """Measured figures by name, such as ``nDCG@10``; of data that training did not see."""
     parity: Parity | None = None
     """``None`` for folders that were not made by an export."""
@@ -123,6 +128,9 @@ class Manifest(_Part):
             raise ValueError(message)
         if self.labels and self.kind != "cross_encoder":
             message = f"a {self.kind} has no labels; a cross_encoder has"
+            raise ValueError(message)
+        if self.kind != "bi_encoder" and (self.inputs.query_prefix or self.inputs.text_prefix):
+            message = f"a {self.kind} has no query_prefix or text_prefix; a bi_encoder has"
             raise ValueError(message)
         if self.kind != "generator" and self.architecture.pooling is None:
             message = f"a {self.kind} needs architecture.pooling"

@@ -7,9 +7,12 @@ import numpy as np
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.batches import Row
+from qrmiddleware.students.bounded_cache import CacheCounts
 from qrmiddleware.students.engine import EncoderEngine, Wanted
 from qrmiddleware.students.folder import StudentFolder, student_hash
 from qrmiddleware.students.heads import Floats, Head
+from qrmiddleware.students.manifest import Kind
+from qrmiddleware.students.queueing import Counts
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.students.tokens import PairTokenizer, Rows
 
@@ -58,6 +61,35 @@ class Tally:
             self._counters += more
 
 
+@dataclass(frozen=True, slots=True)
+class StudentStatus:
+    """A student at one moment, for operators.
+
+    Attributes:
+        name: As its manifest has it.
+        kind: Likewise.
+        parameters: Likewise.
+        device: Where it computes, and in which precision.
+        workers: Batches that are computed at the same time, on each GPU or on the CPU.
+        threads: CPU threads that compute one batch together.
+        gpu_failures: How often it had to leave a GPU, at the start or later.
+        texts: What it was asked.
+        cache: Of scores or vectors.
+        queue: What its queue has seen.
+    """
+
+    name: str
+    kind: Kind
+    parameters: int
+    device: str
+    workers: int
+    threads: int
+    gpu_failures: int
+    texts: Counters
+    cache: CacheCounts
+    queue: Counts
+
+
 class OpenedEncoder:
     """An encoder with its tokenizer and head, ready to compute.
 
@@ -86,15 +118,20 @@ class OpenedEncoder:
             self._engine.close()
             raise
 
-    def compute(self, rows: Rows, *, wanted: Wanted) -> Floats:
+    def compute(self, rows: Rows, *, wanted: Wanted, query: bool = False) -> Floats:
         """Return what the head makes of rows, shape (rows, outputs).
+
+        Args:
+            rows: Tokenised.
+            wanted: As the engine takes it.
+            query: They are queries for a bi-encoder.
 
         Raises:
             ValueError: If a number is not finite.
             OverloadError: If too much waits already.
             concurrent.futures.CancelledError: If the answer is not wanted any more.
         """
-        answers = self.head(self._engine.vectors(rows.rows, wanted=wanted))
+        answers = self.head(self._engine.vectors(rows.rows, wanted=wanted), query=query)
         broken = int((~np.isfinite(answers).all(axis=1)).sum())
         if broken:
             message = (
@@ -103,6 +140,22 @@ class OpenedEncoder:
             )
             raise ValueError(message)
         return answers
+
+    def status(self, texts: Counters, cache: CacheCounts) -> StudentStatus:
+        """Tell how it does; what it was asked, and what is remembered, its user knows."""
+        manifest, engine = self.manifest, self._engine.status()
+        return StudentStatus(
+            name=manifest.name,
+            kind=manifest.kind,
+            parameters=manifest.architecture.parameters,
+            device=str(engine.place),
+            workers=engine.team.workers,
+            threads=engine.team.threads,
+            gpu_failures=engine.gpu_failures,
+            texts=texts,
+            cache=cache,
+            queue=engine.counts,
+        )
 
     def close(self) -> None:
         """End the engine's threads; what waits is cancelled."""

@@ -11,11 +11,8 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from qrmiddleware.students.folder import read_student, student_hash
 from qrmiddleware.students.manifest import Kind
-from qrmiddleware.students.opening import Student, open_student
+from qrmiddleware.students.opening import SCORERS, Student, open_folder
 from qrmiddleware.students.settings import RuntimeSettings
-
-SCORERS: Final[tuple[Kind, ...]] = ("cross_encoder", "bi_encoder")
-"""Kinds that score texts."""
 
 
 class Closable(Protocol):
@@ -103,5 +100,5 @@ def borrow_student(
     Raises:
         ConfigError: If the folder is no intact student, one of another kind, or cannot work.
     """
-    content = student_hash(read_student(path, expect=expect))
-    return _OPEN.borrow((content, settings), lambda: open_student(path, settings))
+    folder = read_student(path, expect=expect)
+    return _OPEN.borrow((student_hash(folder), settings), lambda: open_folder(folder, settings))

@@ -12,11 +12,11 @@ def text_of(source: Mapping[str, Any], fields: Sequence[str]) -> str:
         fields: Names or dotted paths, in the order in which they are read.
 
     Returns:
-        Strings and numbers, and those in lists, joined by a blank and without white space
-        around each; empty where the document has none of the fields.
+        Strings and numbers, and those in lists and in objects of lists, joined by a blank and
+        without white space around each; empty where the document has none of the fields.
     """
-    values = (value for name in fields for value in _plain(value_at(source, name)))
-    return " ".join(value for value in values if value)
+    found = (value for name in fields for value in _values_at(source, name))
+    return " ".join(text for value in found for text in _plain(value) if text)
 
 
 def value_at(source: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 what JSON holds
@@ -26,6 +26,18 @@ def value_at(source: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 what 
     name, dot, rest = path.partition(".")
     inner = source.get(name)
     return value_at(inner, rest) if dot and isinstance(inner, Mapping) else None
+
+
+def _values_at(source: Mapping[str, Any], path: str) -> Iterator[Any]:
+    """Yield the value of a field; through a list of objects, that of each of them."""
+    if path in source:
+        yield source[path]
+        return
+    name, dot, rest = path.partition(".")
+    inner = source.get(name) if dot else None
+    for each in inner if isinstance(inner, list) else [inner]:
+        if isinstance(each, Mapping):
+            yield from _values_at(each, rest)
 
 
 def _plain(value: object) -> Iterator[str]:

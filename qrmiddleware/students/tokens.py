@@ -87,10 +87,20 @@ class PairTokenizer:
     """
 
     def __init__(self, file: Path, inputs: Inputs, *, cache_bytes: int) -> None:
-        self._tokenizer = _load(file)
+        self._tokenizer = load_tokenizer(file)
+        self._tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
         self._pair = _find_frame(self._tokenizer, file, inputs, count=2)
         self._single = _find_frame(self._tokenizer, file, inputs, count=1)
-        if max(self._pair.length, self._single.length) >= inputs.max_tokens:
+        before_query, before_text = map(self._count, (inputs.query_prefix, inputs.text_prefix))
+        self._query_room = inputs.max_query_tokens + before_query
+        if self._single.length + max(before_query, before_text) >= inputs.max_tokens:
+            problem = (
+                f"{file} makes {max(before_query, before_text)} tokens of a prefix, which leave "
+                f"nothing of inputs.max_tokens = {inputs.max_tokens}: make the student with a "
+                "higher one"
+            )
+            raise ConfigError(problem)
+        if self._pair.length >= inputs.max_tokens:
             problem = (
                 f"{file} adds {self._pair.length} special tokens to a pair, which leaves nothing "
                 f"of inputs.max_tokens = {inputs.max_tokens}: make the student with a higher one"
@@ -122,13 +132,18 @@ class PairTokenizer:
         return Rows(rows, sum(len(text) > room for text in others))
 
     def singles(self, texts: Sequence[str], *, query: bool = False) -> Rows:
-        """Return the rows of texts by themselves, or of queries by themselves."""
-        room = self._inputs.max_tokens - self._single.length
+        """Return the rows of texts by themselves, or of queries, each after its prefix."""
+        inputs = self._inputs
+        room = inputs.max_tokens - self._single.length
+        prefix = inputs.query_prefix if query else inputs.text_prefix
         if query:
-            room = min(room, self._inputs.max_query_tokens)
-        found = self._ids(texts)
+            room = min(room, self._query_room)
+        found = self._ids([prefix + text for text in texts] if prefix else texts)
         rows = self._single.rows(last=[text[:room] for text in found])
         return Rows(rows, sum(len(text) > room for text in found))
+
+    def _count(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         keys = [content_key(text) for text in texts]
@@ -177,13 +192,17 @@ def _without_lone_surrogates(text: str) -> str:
     return text
 
 
-def _load(file: Path) -> Tokenizer:
+def load_tokenizer(file: Path) -> Tokenizer:
+    """Read a ``tokenizer.json``, without the truncation and padding that it may ask for.
+
+    Raises:
+        ConfigError: If it is none.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises nothing narrower
         problem = f"{file} is no tokenizer that the tokenizers library reads: {error}"
         raise ConfigError(problem) from error
-    tokenizer.encode_special_tokens = True  # [SEP] in a title is a word in brackets
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -55,7 +55,7 @@ def make_student(
     folder.mkdir(parents=True, exist_ok=True)
     pairs = kind == "cross_encoder"
     _write_tokenizer(folder / "tokenizer.json")
-    _write_encoder(folder / "model", layers=layers, hidden=hidden, pooler=pairs, seed=seed)
+    write_encoder(folder / "model", layers=layers, hidden=hidden, pooler=pairs, seed=seed)
     if pairs:
         _write_head(folder / "head.safetensors", (max(1, len(gains)), hidden), seed=seed)
     manifest = Manifest(
@@ -98,7 +98,36 @@ def _write_head(file: Path, shape: tuple[int, int], *, seed: int) -> None:
     save_file({"out.weight": weight, "out.bias": np.zeros(shape[0], np.float32)}, file)
 
 
-def _write_encoder(folder: Path, *, layers: int, hidden: int, pooler: bool, seed: int) -> None:
+def write_encoder(
+    folder: Path,
+    *,
+    layers: int = 2,
+    hidden: int = 16,
+    heads: int = 4,
+    vocabulary: Sequence[str] = _VOCABULARY,
+    positions: int = _POSITIONS,
+    pooler: bool = True,
+    poisoned: Sequence[int] = (),
+    quantization: str | None = None,
+    seed: int = 0,
+) -> Path:
+    """Write what CTranslate2 reads of a BERT with random weights: a student's ``model``.
+
+    Args:
+        folder: Where to; made if it is not there.
+        layers: Of the encoder.
+        hidden: Width, a multiple of ``heads``.
+        heads: Of attention.
+        vocabulary: Tokens; the first stands for unknown ones.
+        positions: Most tokens of an input.
+        pooler: Whether there is BERT's layer over the first token.
+        poisoned: Tokens whose embedding is no number, for what a broken model does.
+        quantization: Of the stored weights; float32 without.
+        seed: Of the weights.
+
+    Returns:
+        ``folder``.
+    """
     specs = import_module("ctranslate2.specs")
     common, transformer = specs.common_spec, specs.transformer_spec
     drawn = np.random.default_rng(seed)
@@ -114,7 +143,7 @@ def _write_encoder(folder: Path, *, layers: int, hidden: int, pooler: bool, seed
 
     encoder = transformer.TransformerEncoderSpec(
         layers,
-        4,
+        heads,
         pre_norm=False,
         activation=common.Activation.GELU,
         layernorm_embedding=True,
@@ -123,9 +152,10 @@ def _write_encoder(folder: Path, *, layers: int, hidden: int, pooler: bool, seed
     )
     spec = transformer.TransformerEncoderModelSpec(encoder, pooling_layer=pooler)
     encoder.scale_embeddings = False
-    encoder.embeddings[0].weight = weights(len(_VOCABULARY), hidden)
+    encoder.embeddings[0].weight = weights(len(vocabulary), hidden)
+    encoder.embeddings[0].weight[list(poisoned)] = np.nan
     encoder.embeddings[1].weight = weights(2, hidden)
-    encoder.position_encodings.encodings = weights(_POSITIONS, hidden)
+    encoder.position_encodings.encodings = weights(positions, hidden)
     norm(encoder.layernorm_embedding)
     for layer in encoder.layer:
         fill(layer.self_attention.linear[0], 3 * hidden, hidden)
@@ -136,10 +166,11 @@ def _write_encoder(folder: Path, *, layers: int, hidden: int, pooler: bool, seed
         norm(layer.ffn.layer_norm)
     if pooler:
         fill(spec.pooler_dense, hidden, hidden)
-    spec.register_vocabulary(list(_VOCABULARY))
-    spec.config.unk_token = "[UNK]"  # noqa: S105 a token of text
+    spec.register_vocabulary(list(vocabulary))
+    spec.config.unk_token = vocabulary[0]
     spec.config.layer_norm_epsilon = 1e-12
     spec.validate()
-    spec.optimize()
-    folder.mkdir(exist_ok=True)
+    spec.optimize(quantization=quantization)
+    folder.mkdir(parents=True, exist_ok=True)
     spec.save(str(folder))
+    return folder

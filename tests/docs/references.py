@@ -35,6 +35,7 @@ _HOOK_ORDER: Final = (
     "qrm_filter",
     "qrm_reward",
     "qrm_observe",
+    "qrm_status",
     "qrm_shutdown",
 )
 _VALUES: Final = ("Query", "Rewrite", "Boost", "Restriction", "Hit", "Decision", "Call", "Trace")

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from qrmiddleware.distill.exporting.converter import convert_network
+from qrmiddleware.errors import ConfigError
 from qrmiddleware_benchmarks.students.errors import StudentsError
 from qrmiddleware_benchmarks.students.libraries import library
 from qrmiddleware_benchmarks.students.onnx_export import export_onnx
@@ -91,7 +93,7 @@ def prepare(shape: Shape, folder: Path, checkpoint: Path | None, seed: int) -> M
         _convert(model)
         if shape.task is not Task.GENERATOR:
             export_onnx(model.checkpoint, model.onnx, shape)
-    except (AttributeError, OSError, RuntimeError, ValueError, _unreadable_weights()) as error:
+    except (ConfigError, OSError, RuntimeError, ValueError, _unreadable_weights()) as error:
         message = f"{shape.name} cannot be converted: {error}"
         raise StudentsError(message) from error
     return model
@@ -140,21 +142,8 @@ def _tokenizer(vocabulary: int) -> Any:  # noqa: ANN401 - a class of a heavy lib
 
 
 def _convert(model: Model) -> None:
-    converters = library("ctranslate2.converters")
-
-    class Converter(converters.TransformersConverter):  # type: ignore[name-defined,misc] # lazy
-        """The stock one asks BERT's configuration for a key that transformers 5 has dropped."""
-
-        def load_model(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - not ours
-            loaded = super().load_model(*arguments, **options)
-            if not hasattr(loaded.config, "position_embedding_type"):
-                loaded.config.position_embedding_type = "absolute"
-            return loaded
-
     for precision in ("float32", "int8"):
-        Converter(str(model.checkpoint)).convert(
-            str(model.ctranslate2 / precision), quantization=precision
-        )
+        convert_network(model.checkpoint, model.ctranslate2 / precision, stored=precision)
     if model.shape.task is Task.CROSS_ENCODER:
         classifier = (
             library("transformers")

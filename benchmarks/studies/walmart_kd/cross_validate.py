@@ -7,7 +7,8 @@ and OpenSearch, and writes ``docs/walmart_kd_icecat.md``:
         python benchmarks/studies/walmart_kd/cross_validate.py --data FOLDER --work FOLDER
 
 The data is that of ``benchmarks/studies/icecat``. What is in the work folder already is not made
-again. On two cores all of it takes some hours; ``--arms margin`` trains one student a fold.
+again. On two cores all of it takes some hours; ``--arms "towers margin"`` trains
+one student a fold.
 """
 
 import subprocess
@@ -18,7 +19,7 @@ from typing import Annotated, Final
 
 import typer
 from measuring import BASELINE, ENGINE, Arm, measure, together
-from training import TEXT_FIELDS, StudentShape, Training, arms_of_students
+from training import TEXT_FIELDS, Training, arms_of_students
 
 from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
 from qrmiddleware.evaluation.report.saved import write_json
@@ -74,13 +75,13 @@ def main(
 
 def train(training: Training, wanted: Sequence[str]) -> None:
     """Train what is missing, teachers first."""
-    training.minilm()
+    base = training.minilm()
     warm = training.warm(FOLDS)
     for fold in FOLDS:
         training.teacher(fold, warm)
-    for name, options in _students(wanted):
+    for name, (command, *options) in _students(base, wanted):
         for fold in FOLDS:
-            training.student(fold, name, *options, shape=StudentShape())
+            training.student(fold, name, command, *options)
 
 
 def evaluate_all(
@@ -113,13 +114,17 @@ def _arms(training: Training, fold: int, wanted: Sequence[str]) -> Iterator[Arm]
     yield Arm("teacher + minilm", both, seen_folds=seen)
     half = tuple({**each, "weight": (1 - ENGINE) / 2} for each in both)
     yield Arm("teacher + minilm blend", half, ENGINE, seen)
-    for name, _ in _students(wanted):
-        student = {"model": str(models / f"{name}-{fold}"), "reward": "logit"}
+    for name, (command, *_) in _students(models / "minilm", wanted):
+        student = {"model": str(models / f"{name}-{fold}")}
+        if command == "student":
+            student["reward"] = "logit"
         yield Arm(name, (student,), seen_folds=seen)
-        if name == "margin":
-            yield Arm("margin blend", ({**student, "weight": 1 - ENGINE},), ENGINE, seen)
-            cascade = {**student, "first": minilm["model"], "keep": 25}
-            yield Arm("cascade", (cascade | {"reward": "score"},), seen_folds=seen)
+        if name.endswith(" margin"):
+            yield Arm(f"{name} blend", ({**student, "weight": 1 - ENGINE},), ENGINE, seen)
+    cross = {"model": str(models / f"cross margin-{fold}"), "keep": 25}
+    if (models / f"cross margin-{fold}").is_dir():
+        first = str(models / f"towers margin-{fold}")
+        yield Arm("cascade", ({**cross, "first": first},), seen_folds=seen)
 
 
 def section(title: str, found: Evaluation) -> str:
@@ -131,7 +136,7 @@ def section(title: str, found: Evaluation) -> str:
         times = [f"{arm.latency_ms[name]:.0f}" for name in ("p50", "p95")]
         cells = [arm.name, *values, _against(found, arm), *times]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *_worst(found, "margin"), ""]
+    lines += ["", *_worst(found, "towers margin"), ""]
     return "\n".join(lines)
 
 
@@ -154,8 +159,8 @@ def _worst(found: Evaluation, name: str) -> Iterator[str]:
     yield f"The queries that `{name}` harms most, {MEASURES[0]}: {'; '.join(told)}."
 
 
-def _students(wanted: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    return (each for each in arms_of_students() if not wanted or each[0] in wanted)
+def _students(base: Path, wanted: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return (each for each in arms_of_students(base) if not wanted or each[0] in wanted)
 
 
 def _index(data: Path, engine: Engine, analyzer: str) -> None:

@@ -2,12 +2,12 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from qrmiddleware_benchmarks.fronts import qrm
 
+VECTOR_LABELS: Final = "minilm.labels.jsonl"
 TEXT_FIELDS: Final = "title,description"
 QUERIES: Final = 1500
 TEACHER_TOKENS: Final = 80
@@ -16,17 +16,9 @@ TEACH_STEPS: Final = 130
 _READ: Final = ("--max-tokens", "96")
 LOSSES: Final = ("margin", "soft", "hard", "pointwise")
 SHARES: Final = (0.0625, 0.25)
-"""Of the manufactured queries, for the margin student, beside all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class StudentShape:
-    """How the study's students learn."""
-
-    layers: str = "2"
-    steps: int = 600
-    tokens: int = 40
-    rate: str = "1e-4"
+"""Of the manufactured queries, for the two-tower margin student, beside all of them."""
+CROSS: Final = ("--layers", "2", "--steps", "1500", "--rate", "1e-4", "--max-tokens", "40")
+"""Of the cross-encoder students."""
 
 
 class Training:
@@ -60,7 +52,7 @@ class Training:
         if not (work / "warm" / "config.json").is_file():
             self._gather(work, folds)
             options = ("--steps", str(WARM_STEPS), "--max-tokens", str(TEACHER_TOKENS))
-            self._qrm("walmart-kd", "warm-up", str(work), *options)
+            self._qrm("walmart-kd", "warm-up", str(work), *options, *_weak(work))
         return work / "warm"
 
     def teacher(self, fold: int, warm: Path) -> Path:
@@ -71,20 +63,20 @@ class Training:
             self._gather(work, (fold,))
         if not (work / "teacher" / "config.json").is_file():
             options = ("--base", str(warm), "--steps", str(TEACH_STEPS), *tokens)
-            self._qrm("walmart-kd", "teach", str(work), *options)
+            self._qrm("walmart-kd", "teach", str(work), *options, *_weak(work))
         self._qrm("walmart-kd", "label", str(work), *tokens)
         if not model.is_dir():
             told = (*_fields(), *tokens)
             self._qrm("models", "export", str(work / "teacher"), "--to", str(model), *told)
         return model
 
-    def student(self, fold: int, name: str, *options: str, shape: StudentShape) -> Path:
-        """Train a student that measures on one fold."""
-        model = self.work / "models" / f"{name}-{fold}"
+    def student(self, fold: int, name: str, command: str, *options: str) -> Path:
+        """Train a student that measures on one fold, on teacher and vectors together."""
+        model, work = self.work / "models" / f"{name}-{fold}", self.fold(fold)
         if not model.is_dir():
-            how = ("--layers", shape.layers, "--steps", str(shape.steps), "--rate", shape.rate)
-            told = (*how, "--max-tokens", str(shape.tokens), *options)
-            self._qrm("walmart-kd", "student", str(self.fold(fold)), "--to", str(model), *told)
+            files = (work / "teacher.labels.jsonl", work / VECTOR_LABELS)
+            labels = [word for file in files for word in ("--labels", str(file))]
+            self._qrm("walmart-kd", command, str(work), "--to", str(model), *labels, *options)
         return model
 
     def fold(self, fold: int) -> Path:
@@ -96,17 +88,27 @@ class Training:
         options = ("--hold-out", folds, "--queries", str(QUERIES), "--text-fields", TEXT_FIELDS)
         told = (str(self._data), "--to", str(work), *self._engine, *options)
         self._qrm("walmart-kd", "gather", *told)
+        student = ("--student", str(self.minilm()), "--out", str(work / VECTOR_LABELS))
+        self._qrm("label", "student", str(work / "pairs.jsonl"), *student)
 
     def _qrm(self, *words: str) -> None:
         subprocess.run([qrm(), *words], check=True)  # noqa: S603 our own command
 
 
-def arms_of_students() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the students' names and how each is trained."""
+def arms_of_students(base: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the students' names, and the command and options that train each."""
+    towers = ("two-tower", "--base", str(base))
     for loss in LOSSES:
-        yield loss, ("--loss", loss)
+        yield f"towers {loss}", (*towers, "--loss", loss)
     for share in SHARES:
-        yield f"margin-{share:g}", ("--loss", "margin", "--share", f"{share:g}")
+        yield f"towers margin {share:g}", (*towers, "--loss", "margin", "--share", f"{share:g}")
+    for loss in ("margin", "soft"):
+        yield f"cross {loss}", ("student", "--loss", loss, *CROSS)
+
+
+def _weak(work: Path) -> tuple[str, ...]:
+    files = (work / "catalogue.labels.jsonl", work / VECTOR_LABELS)
+    return tuple(word for file in files for word in ("--labels", str(file)))
 
 
 def _fields() -> tuple[str, ...]:

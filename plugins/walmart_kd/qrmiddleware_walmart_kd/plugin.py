@@ -1,6 +1,6 @@
 """The plugin: scores a search's window with a student, and says what falls below a floor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -84,6 +84,11 @@ class WalmartKd:
         """Let go of the students."""
         self._scoring = None
         self._loans.close()
+
+    @hookimpl
+    def qrm_status(self) -> Mapping[str, object] | None:
+        """Say which students are open, on which device, and what they did."""
+        return None if self._scoring is None else self._scoring.status()
 
     @hookimpl
     def qrm_filter(self, query: Query, hits: Sequence[Hit]) -> Sequence[bool] | None:

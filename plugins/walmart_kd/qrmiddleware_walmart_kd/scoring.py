@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from qrmiddleware import Hit
 from qrmiddleware.students.bi_encoder import BiEncoder, GivenVector
@@ -85,6 +85,11 @@ class Scoring:
         for place, opinion in zip(known, found, strict=True):
             opinions[place] = opinion
         return opinions
+
+    def status(self) -> dict[str, object]:
+        """Tell how each student does; see `qrmiddleware.students.opened.StudentStatus`."""
+        students = {"model": self.model, "first": self.first}
+        return {name: asdict(each.status()) for name, each in students.items() if each is not None}
 
     def _score(
         self,

@@ -11,7 +11,8 @@ from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware_walmart_kd.commands import app, folds, names
+from qrmiddleware_walmart_kd.command_options import folds, names
+from qrmiddleware_walmart_kd.commands import app
 from qrmiddleware_walmart_kd.recipes import gathering
 
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)

@@ -48,8 +48,6 @@ def test_a_pair_is_probed_once():
 def test_where_nothing_is_judged_there_is_no_calibration():
     modelling = pytest.importorskip("qrmiddleware.distill.modelling")
     pytest.importorskip("torch")
-    encoder = modelling.tiny_encoder(
-        ["red shoe"] * 3, vocabulary=40, layers=1, hidden=8, heads=2
-    )
+    encoder = modelling.tiny_encoder(["red shoe"] * 3, vocabulary=40, layers=1, hidden=8, heads=2)
 
     assert calibrate(encoder, [], TEXTS, fitting=Fitting(2, 1e-3)) is None

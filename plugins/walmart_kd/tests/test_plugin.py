@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file, save_file
 
 from qrmiddleware import ConfigError, Hit, OverloadError, Query
+from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.hooks.patience import Patience
 from qrmiddleware.students.folder import write_student
 from qrmiddleware.students.manifest import Manifest
@@ -360,6 +361,22 @@ def test_a_filter_and_a_reward_with_the_same_student_score_a_hit_once(students, 
 
     assert as_filter._scoring.model is as_reward._scoring.model
     assert as_reward._scoring.model.counters.scored == len(HITS)
+
+
+def test_its_status_says_what_is_open_where_and_what_it_did(students, make):
+    plugin = make(students["cross"], first=students["bi"], keep=3)
+    plugin.qrm_reward(QUERY, HITS)
+
+    status = Hooks({"kd": plugin}).status("kd")
+
+    assert status["model"]["device"] == "cpu, float32"
+    assert (status["model"]["kind"], status["model"]["texts"]["scored"]) == ("cross_encoder", 3)
+    assert status["first"]["cache"]["entries"] == len(HITS) + 1
+    assert status["first"]["queue"]["waiting"] == 0
+
+
+def test_without_students_there_is_no_status(students, make):
+    assert make(students["cross"], start=False).qrm_status() is None
 
 
 def test_many_threads_get_the_answers_that_one_gets(students, make):

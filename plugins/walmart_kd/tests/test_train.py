@@ -94,9 +94,7 @@ def test_every_loss_is_least_where_student_and_teacher_agree(name):
 @pytest.fixture
 def encoder():
     pytest.importorskip("torch")
-    return tiny_encoder(
-        [*TEXTS.values()] * 3, vocabulary=60, layers=2, hidden=32, heads=2, seed=1
-    )
+    return tiny_encoder([*TEXTS.values()] * 3, vocabulary=60, layers=2, hidden=32, heads=2, seed=1)
 
 
 TEXTS = {"1": "red shoe", "2": "blue shoe", "3": "red hat", "4": "blue hat"}

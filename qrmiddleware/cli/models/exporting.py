@@ -62,6 +62,13 @@ def export(
     prompt: Annotated[
         str, typer.Option(help="A generator's input; {query} stands for the query.")
     ] = "{query}",
+    query_prefix: Annotated[
+        str | None,
+        typer.Option(help="What a bi-encoder reads before a query; else as it declares."),
+    ] = None,
+    text_prefix: Annotated[
+        str | None, typer.Option(help="What a bi-encoder reads before a text; likewise.")
+    ] = None,
     licence: Annotated[str, typer.Option(help="Else as the checkpoint's card says.")] = "",
     notes: Annotated[str, typer.Option(help="On where the weights come from.")] = "",
     probes: ProbesOption = None,
@@ -88,6 +95,8 @@ def export(
 
         qrm models export ./all-MiniLM-L6-v2 --to models/vectors --stored float32
 
+        qrm models export ./e5 --to models/e5 --query-prefix "query: " --text-prefix "passage: "
+
         qrm models export ./qwen3-rewriter --to models/rewriter --prompt "rewrite: {query}"
     """
     need_libraries()
@@ -96,12 +105,16 @@ def export(
         export_student,
     )
 
-    lengths = {} if max_tokens is None else {"max_tokens": max_tokens}
+    optional = {
+        "max_tokens": max_tokens,
+        "query_prefix": query_prefix,
+        "text_prefix": text_prefix,
+    }
     inputs: dict[str, Any] = {
         "fields": _names(fields),
         "max_query_tokens": max_query_tokens,
         "prompt": prompt,
-        **lengths,
+        **{key: value for key, value in optional.items() if value is not None},
     }
     with counting() as progress:
         task = progress.add_task("", total=len(STEPS))

@@ -60,6 +60,10 @@ def describe(reference: Reference, wishes: Wishes) -> Manifest:
     if wishes.calibration is not None and (checkpoint.kind != "cross_encoder" or labels):
         message = "a calibration is of a cross-encoder with a single logit"
         raise ConfigError(message)
+    inputs = _inputs(reference, wishes.inputs)
+    if checkpoint.kind != "bi_encoder" and (inputs.query_prefix or inputs.text_prefix):
+        message = f"prefixes are of a bi_encoder, and this is a {checkpoint.kind}"
+        raise ConfigError(message)
     return Manifest(
         kind=checkpoint.kind,
         name=wishes.name or checkpoint.name,
@@ -67,7 +71,7 @@ def describe(reference: Reference, wishes: Wishes) -> Manifest:
         languages=wishes.languages,
         architecture=describe_network(reference, pooling_of(checkpoint, wishes.pooling)),
         stored=wishes.stored,
-        inputs=_inputs(reference, wishes.inputs),
+        inputs=inputs,
         labels=labels,
         gains=_gains(checkpoint, labels, wishes.gains),
         calibration=wishes.calibration,
@@ -175,8 +179,11 @@ def _inputs(reference: Reference, wished: Inputs | None) -> Inputs:
         and gives_token_types(reference.tokenizer),
         "lowercase": _lowers(json.loads(reference.tokenizer.backend_tokenizer.to_str())),
     }
+    surrounding = checkpoint.sentence_transformer
+    if surrounding is not None and checkpoint.kind == "bi_encoder":
+        found = {"query_prefix": surrounding.query_prefix, "text_prefix": surrounding.text_prefix}
+        facts |= {name: prefix for name, prefix in found.items() if name not in given}
     if "max_tokens" not in given:
-        surrounding = checkpoint.sentence_transformer
         trained = surrounding.max_tokens if surrounding else None
         facts["max_tokens"] = min(trained or wished.max_tokens, most or wished.max_tokens)
     return wished.model_copy(update=facts)

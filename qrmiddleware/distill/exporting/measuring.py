@@ -19,10 +19,11 @@ from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import StudentFolder
 from qrmiddleware.students.generator import Generator
-from qrmiddleware.students.generator.prompts import Prompts, load_tokenizer
+from qrmiddleware.students.generator.prompts import Prompts
 from qrmiddleware.students.heads import Floats, Head, softmax
 from qrmiddleware.students.manifest import Manifest, Parity
 from qrmiddleware.students.settings import ComputeType, RuntimeSettings
+from qrmiddleware.students.tokens import load_tokenizer
 
 WRITTEN: Final = 8
 """Tokens that a generator writes for each probe."""
@@ -47,7 +48,7 @@ def measure_parity(
         case "cross_encoder":
             return _of_scores(reference, plain, student, probes)
         case "bi_encoder":
-            return _of_vectors(reference, plain, student, texts_of(probes))
+            return _of_vectors(reference, plain, student, probes)
         case "generator":
             return _of_outputs(reference, plain, student, probes)
 
@@ -79,18 +80,22 @@ def _of_scores(
 
 
 def _of_vectors(
-    reference: Reference, plain: Path, student: StudentFolder, texts: Sequence[str]
+    reference: Reference, plain: Path, student: StudentFolder, probes: Sequence[Probe]
 ) -> Parity:
-    theirs = _head_of(student)(_pooled_by(reference, student, texts))
-    ids = [reference.text_ids(text) for text in texts]
+    inputs = student.manifest.inputs
+    queries, texts = (tuple(dict.fromkeys(side)) for side in zip(*probes, strict=True))
+    read = [inputs.query_prefix + query for query in queries]
+    read += [inputs.text_prefix + text for text in texts]
+    theirs = _head_of(student)(_pooled_by(reference, student, read))
+    ids = [reference.text_ids(text) for text in read]
     rows = [(each, (0,) * len(each)) for each in ids]
     served = BiEncoder.open(student.path, as_stored(student.manifest))
     try:
-        ours = served.vectors(texts)
+        ours = np.concatenate([served.vectors(queries, query=True), served.vectors(texts)])
     finally:
         served.close()
     return Parity(
-        probes=len(texts),
+        probes=len(read),
         float32_difference=largest_difference(_encoded(plain, student, rows), theirs),
         correlation=mean_cosine(ours, theirs),
     )
@@ -186,7 +191,8 @@ def _fits(reference: Reference, student: Manifest, query: str, text: str) -> boo
         case "cross_encoder":
             return len(reference.pair_ids(query, text)[0]) <= inputs.max_tokens
         case "bi_encoder":
-            return all(len(reference.text_ids(each)) <= inputs.max_tokens for each in (query, text))
+            read = inputs.query_prefix + query, inputs.text_prefix + text
+            return all(len(reference.text_ids(each)) <= inputs.max_tokens for each in read)
         case "generator":
             prompt = reference.source_ids(_prompt(student, query))
             return len(prompt) + len(reference.plain_ids(text)) + WRITTEN <= inputs.max_tokens

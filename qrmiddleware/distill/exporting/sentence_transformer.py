@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from qrmiddleware.distill.exporting.json_files import read_json, read_object
@@ -15,6 +15,8 @@ _MODES: Final[Mapping[str, Pooling]] = {
     "cls": "first",
     "pooling_mode_cls_token": "first",
 }
+_DOCUMENTS: Final = ("document", "passage", "corpus")
+"""Names of the prompt before a document; the first that there is."""
 _WITHOUT_EFFECT: Final = frozenset({"Normalize", "Dropout"})
 """A student's vectors are of unit length anyway, and nothing is dropped when it serves."""
 
@@ -28,19 +30,23 @@ class SentenceTransformer:
         pooling: How token vectors become one.
         dense: Folder of a dense layer after that, with ``config.json`` and weights; if any.
         max_tokens: Of an input, special tokens included; ``None`` where that is not said.
+        query_prefix: What is read before a query.
+        text_prefix: What is read before a text.
     """
 
     encoder: Path
     pooling: Pooling
     dense: Path | None
     max_tokens: int | None
+    query_prefix: str = ""
+    text_prefix: str = ""
 
 
 def read_sentence_transformer(folder: Path) -> SentenceTransformer | None:
     """Read ``modules.json`` and what it names; ``None`` without one.
 
     Raises:
-        ConfigError: If it holds a module, a pooling or a prompt that students do not have.
+        ConfigError: If it holds a module or a pooling that students do not have.
     """
     listing = folder / "modules.json"
     if not listing.is_file():
@@ -56,12 +62,18 @@ def read_sentence_transformer(folder: Path) -> SentenceTransformer | None:
             "have a Transformer, a Pooling, at most one Dense, and Normalize"
         )
         raise ConfigError(message)
-    _check_prompts(folder)
+    query_prefix, text_prefix = _prompts(folder)
+    pooling = folder / modules["Pooling"] / "config.json"
+    if (query_prefix or text_prefix) and read_object(pooling).get("include_prompt") is False:
+        message = f"{pooling} leaves prompts out of its mean, which students do not"
+        raise ConfigError(message)
     return SentenceTransformer(
         encoder=folder / modules["Transformer"],
-        pooling=_pooling(folder / modules["Pooling"] / "config.json"),
+        pooling=_pooling(pooling),
         dense=folder / modules["Dense"] if "Dense" in modules else None,
         max_tokens=_max_tokens(folder / modules["Transformer"]),
+        query_prefix=query_prefix,
+        text_prefix=text_prefix,
     )
 
 
@@ -73,6 +85,10 @@ def _modules(listing: Path) -> dict[str, str]:
     except (TypeError, KeyError) as error:
         message = f"{listing} is no list of modules with type and path"
         raise ConfigError(message) from error
+    outside = [path for _, path in named if not _lies_inside(path)]
+    if outside:
+        message = f"{listing} names {outside[0]!r}, which is no folder inside of {listing.parent}"
+        raise ConfigError(message)
     modules = dict(named)
     if len(modules) < len(named):
         message = f"{listing} names a module twice: {', '.join(name for name, _ in named)}"
@@ -80,20 +96,21 @@ def _modules(listing: Path) -> dict[str, str]:
     return modules
 
 
-def _check_prompts(folder: Path) -> None:
+def _lies_inside(path: str) -> bool:
+    told = PurePosixPath(path)
+    return not told.is_absolute() and ".." not in told.parts
+
+
+def _prompts(folder: Path) -> tuple[str, str]:
+    """Return what sentence-transformers puts before a query, and before a document."""
     settings = folder / "config_sentence_transformers.json"
     if not settings.is_file():
-        return
-    prompts = read_object(settings).get("prompts") or {}
-    default = read_object(settings).get("default_prompt_name")
-    wanted = {name: text for name, text in prompts.items() if text}
-    if wanted and (default or wanted.keys() & {"query", "document"}):
-        shown = ", ".join(f"{name} {text!r}" for name, text in wanted.items())
-        message = (
-            f"{settings} puts prompts before texts ({shown}), which students do not: they read "
-            "texts as they are. Distil a student of it that needs none"
-        )
-        raise ConfigError(message)
+        return "", ""
+    told = read_object(settings)
+    prompts = {name: str(text or "") for name, text in (told.get("prompts") or {}).items()}
+    default = prompts.get(str(told.get("default_prompt_name")), "")
+    of_documents = (prompts[name] for name in _DOCUMENTS if name in prompts)
+    return prompts.get("query", default), next(of_documents, default)
 
 
 def _pooling(path: Path) -> Pooling:

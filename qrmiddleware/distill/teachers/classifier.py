@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from qrmiddleware.distill.batching import Encoded, encode_pairs, token_batches, types_of
 from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.labels import (
     Label,
@@ -14,6 +15,16 @@ from qrmiddleware.distill.labels import (
     Pair,
     expected_gain,
     label_for,
+)
+from qrmiddleware.distill.reading import (
+    QUERY_PRODUCT,
+    READING_FILE,
+    Frame,
+    Reading,
+    agree_on_padding,
+    frame_for,
+    read_reading,
+    reads_last_token,
 )
 from qrmiddleware.errors import ConfigError
 
@@ -55,6 +66,10 @@ class ClassifierTeacher:
     Classes become probabilities and a target by their gains. A single logit is kept as it is, and
     its sigmoid is the target.
 
+    A checkpoint with ``qrm-teacher.json`` beside it reads as that says: with its prompt, queries
+    cut as in its training. Another reads pairs as its tokenizer joins them; a language model has
+    to say.
+
     Raises:
         ConfigError: If there is no such checkpoint, it cannot be used, or its classes have no
             gains.
@@ -63,6 +78,11 @@ class ClassifierTeacher:
     def __init__(self, options: ClassifierOptions) -> None:
         self._options = options
         self._tokenizer, self._model = _load(options)
+        self._reading = _reading(options, self._model)
+        if self._reading is not None:
+            prompt = self._reading.prompt
+            self._frame = frame_for(self._tokenizer, self._model.config, prompt)
+            _check_room(options, self._reading, self._frame)
         labels = self._model.config.id2label
         self._classes = tuple(str(labels[number]) for number in range(self._model.num_labels))
         if self._model.num_labels > 1:
@@ -80,17 +100,38 @@ class ClassifierTeacher:
         Raises:
             LabellingError: If the model gives what is no number.
         """
-        ids = self._tokenizer(
-            [pair.query for pair in pairs],
-            [pair.text for pair in pairs],
-            truncation="longest_first",
-            max_length=self._options.max_tokens,
-        )
+        ids = self._read(pairs)
         lengths = [len(row) for row in ids["input_ids"]]
-        for batch in by_length(lengths, self._options.batch_tokens):
+        for batch in token_batches(lengths, budget=self._options.batch_tokens):
             rows = {name: [values[number] for number in batch] for name, values in ids.items()}
             for number, logits in zip(batch, self._logits(rows), strict=True):
                 yield self._label(pairs[number], logits)
+
+    def _read(self, pairs: Sequence[Pair]) -> Mapping[str, list[list[int]]]:
+        reading = self._reading
+        if reading is None:
+            joined: Mapping[str, list[list[int]]] = self._tokenizer(
+                [pair.query for pair in pairs],
+                [pair.text for pair in pairs],
+                truncation="longest_first",
+                max_length=self._options.max_tokens,
+            )
+            return joined
+        asked: dict[str, list[int]] = {}
+        for number, pair in enumerate(pairs):
+            asked.setdefault(pair.query, []).append(number)
+        rows: dict[int, Encoded] = {}
+        for query, numbers in asked.items():
+            encoded = encode_pairs(
+                self._tokenizer,
+                query,
+                [pairs[number].text for number in numbers],
+                max_query_tokens=reading.max_query_tokens,
+                max_tokens=self._options.max_tokens,
+                frame=self._frame,
+            )
+            rows.update(zip(numbers, encoded, strict=True))
+        return _columns([rows[number] for number in range(len(pairs))])
 
     def _logits(self, rows: Mapping[str, Any]) -> list[list[float]]:
         import torch
@@ -114,26 +155,6 @@ class ClassifierTeacher:
         return replace(
             label, probabilities=shares, grade=max(shares, key=lambda each: shares[each])
         )
-
-
-def by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Cut rows into batches of like length, longest first.
-
-    Args:
-        lengths: Of rows, in tokens.
-        budget: Tokens of a batch, padding included; a longer row is a batch of its own.
-
-    Returns:
-        Numbers of rows.
-    """
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda each: (-lengths[each], each)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
 
 
 def sigmoid(logit: float) -> float:
@@ -172,11 +193,45 @@ def _load(
     except (OSError, ValueError, KeyError) as error:
         message = f"{options.checkpoint}: cannot be loaded as a classifier: {error}"
         raise ConfigError(message) from error
-    if tokenizer.pad_token is None:  # decoders have none
-        tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
+    agree_on_padding(tokenizer, model.config)
+    tokenizer.padding_side = "right"  # as in training; before a row it would shift positions
     return tokenizer, model.to(device).eval()
+
+
+def _reading(options: ClassifierOptions, model: "PreTrainedModel") -> Reading | None:
+    """Return how the checkpoint says it reads; a language model without a prompt is refused."""
+    reading = read_reading(options.checkpoint)
+    prompt = reading.prompt if reading else None
+    if prompt is None and reads_last_token(model.config):
+        example = Reading(prompt=QUERY_PRODUCT, max_query_tokens=24).model_dump_json()
+        message = (
+            f"{options.checkpoint} is a language model ({model.config.model_type}) and does not "
+            f"say which words it was trained on: put a {READING_FILE} into its folder, such as "
+            f"{example}"
+        )
+        raise ConfigError(message)
+    return reading
+
+
+def _check_room(options: ClassifierOptions, reading: Reading, frame: Frame) -> None:
+    least = reading.max_query_tokens + frame.size + 1
+    if options.max_tokens < least:
+        message = (
+            f"{options.checkpoint} reads {reading.max_query_tokens} tokens of a query and "
+            f"{frame.size} around it: {options.max_tokens} leave none for a text; give at least "
+            f"--max-tokens {least}"
+        )
+        raise ConfigError(message)
+
+
+def _columns(rows: Sequence[Encoded]) -> dict[str, list[list[int]]]:
+    columns = {
+        "input_ids": [list(row.ids) for row in rows],
+        "attention_mask": [[1] * len(row.ids) for row in rows],
+    }
+    if any(row.first is not None for row in rows):
+        columns["token_type_ids"] = [types_of(row) for row in rows]
+    return columns
 
 
 def _device(wanted: Device, *, cuda: bool) -> str:

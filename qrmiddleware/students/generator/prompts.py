@@ -2,7 +2,6 @@
 
 import re
 from itertools import takewhile
-from pathlib import Path
 from typing import Final
 
 from tokenizers import Tokenizer
@@ -13,22 +12,6 @@ from qrmiddleware.students.manifest import Inputs
 _QUERY: Final = "{query}"
 _TOKEN_CHARACTERS: Final = 64
 """Hardly a token has more: what is cut off unseen beyond spares tokenising 10 kB."""
-
-
-def load_tokenizer(file: Path) -> Tokenizer:
-    """Read a ``tokenizer.json``, without the truncation and padding that it may ask for.
-
-    Raises:
-        ConfigError: If it is none.
-    """
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing narrower
-        problem = f"{file} is no tokenizer that the tokenizers library reads: {error}"
-        raise ConfigError(problem) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 class Prompts:

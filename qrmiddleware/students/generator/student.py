@@ -28,13 +28,14 @@ from qrmiddleware.students.generator.decoders import (
 )
 from qrmiddleware.students.generator.gate import Gate, Wanted
 from qrmiddleware.students.generator.options import DecodingOptions
-from qrmiddleware.students.generator.prompts import Prompts, load_tokenizer
+from qrmiddleware.students.generator.prompts import Prompts
 from qrmiddleware.students.generator.stepwise import Hypothesis, StepwiseSearch
 from qrmiddleware.students.generator.terms import Terms, read_terms
 from qrmiddleware.students.generator.texts import normalised
 from qrmiddleware.students.manifest import Kind
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.students.team import count_cores
+from qrmiddleware.students.tokens import load_tokenizer
 
 TERMS_FILE: Final = "terms.txt"
 """Of a student's folder, one term a line; rewrites are confined to these where it is there."""
@@ -230,13 +231,16 @@ class Generator:
 
     def _load_or_fall_back(self) -> Decoder:
         try:
-            return self._load()
+            decoder = self._load()
+            if self.place.device == "cuda":  # what is missing shows when it first computes
+                decoder.next_logits((decoder.vocabulary[decoder.end],), [()])
         except RuntimeError as error:
             if self.place.device == "cpu" or not is_gpu_failure(error):
                 raise
             warn_of_cpu(explain_gpu_failure(error))
             self.place = on_cpu(self._settings, load_ctranslate2())
             return self._load()
+        return decoder
 
     def _load(self) -> Decoder:
         ctranslate2 = load_ctranslate2()

@@ -36,6 +36,14 @@ def test_plugins_can_be_listed_for_machines(qrm):
     assert {"rules", "rewrite_table"} <= {plugin["name"] for plugin in found}
 
 
+def test_an_option_with_keys_of_its_own_is_shown_by_these(qrm):
+    found = {plugin["name"]: plugin for plugin in json.loads(qrm("plugins", "--json").out)}
+
+    types = {option["name"]: option["type"] for option in found["walmart_kd"]["options"]}
+
+    assert types["runtime"].startswith("{device, device_indexes, compute_type")
+
+
 def test_rewrites_are_shown_with_what_becomes_of_them(qrm, config):
     ran = qrm("rewrite", "laptop", "-c", config)
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from qrmiddleware.testing.students import make_student
+
 
 def test_a_configuration_that_works_is_said_to(qrm, config):
     ran = qrm("check", "-c", config)
@@ -27,6 +29,22 @@ def test_the_engine_is_not_asked_offline(qrm, config):
     ran = qrm("check", "-c", config, "--upstream", "http://127.0.0.1:1", "--offline")
 
     assert ran.code == 0
+
+
+def test_a_student_is_opened_and_said_to_be_where_it_computes(qrm, tmp_path):
+    make_student(tmp_path / "models" / "margin")
+    (tmp_path / "qrmiddleware.yaml").write_text(
+        "pipelines: {default: {rewards: [{plugin: walmart_kd, model: models/margin, "
+        "runtime: {device: cpu, compute_type: float32, inter_threads: 1, intra_threads: 1}}]}}"
+    )
+
+    ran = qrm("check", "--offline")
+
+    assert ran.code == 0
+    rows = [" ".join(line.replace("│", " ").split()) for line in ran.out.splitlines()]
+    assert "default walmart_kd model.kind cross_encoder" in rows
+    assert "default walmart_kd model.device cpu, float32" in rows
+    assert "gpu_failures" not in ran.out
 
 
 @pytest.mark.parametrize("command", ["check", "serve", "rewrite"])

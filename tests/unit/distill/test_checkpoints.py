@@ -36,9 +36,7 @@ def accelerate():
 def begin(accelerate):
     seed_everything(3)
     accelerator = accelerate.Accelerator(cpu=True)
-    encoder = tiny_encoder(
-        TITLES, vocabulary=60, layers=1, hidden=8, heads=2, dropout=0.1, seed=3
-    )
+    encoder = tiny_encoder(TITLES, vocabulary=60, layers=1, hidden=8, heads=2, dropout=0.1, seed=3)
     optimizer = adamw(encoder.model, rate=1e-2)
     schedule = linear_schedule(optimizer, warmup_steps=2, steps=12)
     model, prepared = accelerator.prepare(encoder.model, optimizer)
@@ -130,3 +128,33 @@ def test_other_settings_or_processes_are_refused(accelerate, tmp_path):
     (tmp_path / "step-00000005" / "chance-1.pt").touch()
     with pytest.raises(ConfigError, match="written by 2 processes and there are 1"):
         resume(tmp_path, learning, settings=SETTINGS)
+
+
+def freeze(learning):
+    """Let nothing learn but the head, as adapters do with a large model."""
+    for name, weight in learning.model.named_parameters():
+        weight.requires_grad_("classifier" in name)
+    return learning
+
+
+def test_only_weights_that_learn_are_written_and_the_frozen_stay(accelerate, tmp_path):
+    import torch
+
+    learning = freeze(begin(accelerate)[1])
+    with torch.no_grad():
+        learning.model.classifier.weight.fill_(7)
+    saved = save_checkpoint(tmp_path, learning, Progressed(1), settings=SETTINGS)
+
+    again = freeze(begin(accelerate)[1])
+    assert resume(tmp_path, again, settings=SETTINGS) == Progressed(1)
+
+    learnt = torch.load(saved / "learnt.pt", weights_only=True)["model"]
+    assert set(learnt) == {"classifier.weight", "classifier.bias"}
+    assert again.model.classifier.weight.eq(7).all()
+
+
+def test_a_model_of_which_more_learns_is_refused(accelerate, tmp_path):
+    save_checkpoint(tmp_path, freeze(begin(accelerate)[1]), Progressed(1), settings=SETTINGS)
+
+    with pytest.raises(ConfigError, match=r"others of the weights learn, such as bert\."):
+        resume(tmp_path, begin(accelerate)[1], settings=SETTINGS)

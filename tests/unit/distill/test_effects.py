@@ -75,7 +75,7 @@ def untrained(seed):
 
 
 def train(encoder, lists, loss, *, seed, steps=STEPS, rate=4e-3):
-    accelerate = pytest.importorskip("accelerate")
+    torch, accelerate = pytest.importorskip("torch"), pytest.importorskip("accelerate")
     seed_everything(seed)
     accelerator, model = accelerate.Accelerator(cpu=True), encoder.model.train()
     optimizer = adamw(model, rate=rate)

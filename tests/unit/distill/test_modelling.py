@@ -3,7 +3,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from qrmiddleware.distill.modelling import load_encoder, tiny_encoder
+from qrmiddleware.distill import modelling
+from qrmiddleware.distill.modelling import load_classifier, load_encoder, tiny_encoder
 from qrmiddleware.errors import ConfigError
 
 pytestmark = pytest.mark.students
@@ -101,8 +102,59 @@ def test_another_architecture_is_refused_by_name(tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "electra"}))
 
-    with pytest.raises(ConfigError, match="'electra'"):
+    with pytest.raises(ConfigError, match=r"'electra'.*can be their teacher"):
         load_encoder(str(tmp_path))
+
+
+@pytest.mark.parametrize("family", ["qwen3", "roberta", "distilbert"])
+def test_a_teacher_begins_with_any_architecture_and_a_head_of_its_own(family, make_base):
+    folder = str(make_base(family))
+
+    heads = [
+        dict(load_classifier(folder, num_labels=4, seed=seed).model.named_parameters())
+        for seed in (1, 1, 2)
+    ]
+
+    name = "score.weight" if family == "qwen3" else next(n for n in heads[0] if "classifier" in n)
+    assert heads[0][name].equal(heads[1][name])
+    assert not heads[0][name].equal(heads[2][name])
+
+
+def test_a_bert_is_the_same_teacher_and_student(tmp_path):
+    tiny().save(tmp_path)
+
+    teacher, student = load_classifier(str(tmp_path)), load_encoder(str(tmp_path))
+
+    assert scores(teacher) == scores(student)
+    assert teacher.frame == student.frame
+    assert teacher.model.config.position_embedding_type == "absolute"
+
+
+def test_a_language_model_pads_with_a_token_that_its_head_passes_over(make_base):
+    encoder = load_classifier(str(make_base("llama")))
+
+    assert encoder.tokenizer.pad_token == encoder.tokenizer.eos_token
+    assert encoder.model.config.pad_token_id == encoder.tokenizer.pad_token_id
+    assert encoder.model.config.use_cache is False
+
+
+def test_what_is_no_classifier_is_refused(make_base):
+    folder = make_base("qwen3")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "vit"}))
+
+    with pytest.raises(ConfigError, match="a 'vit' cannot be loaded as a classifier"):
+        load_classifier(str(folder))
+
+
+def test_an_architecture_that_cannot_recompute_says_so(torch):
+    class Rigid:
+        def gradient_checkpointing_enable(self, _):
+            message = "Rigid does not support activation checkpointing."
+            raise ValueError(message)
+
+    with pytest.raises(ConfigError, match="without --gradient-checkpointing"):
+        modelling._recompute(Rigid())
 
 
 def test_heads_must_divide_the_width():

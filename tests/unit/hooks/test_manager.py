@@ -1,4 +1,5 @@
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,19 @@ class Judge:
     @hookimpl
     def qrm_reward(self, hits):
         return self.answer
+
+
+class Engine:
+    """Says of itself what it was made with."""
+
+    def __init__(self, says):
+        self.says = says
+
+    @hookimpl
+    def qrm_status(self):
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
 
 
 class Diary:
@@ -342,3 +356,21 @@ def test_an_overload_where_nobody_waits_is_a_fault():
     assert len(hooks.observe(Trace(QUERY, "default", "handled"))) == 1
     with pytest.raises(PluginError, match="64 rows wait"):
         hooks.startup()
+
+
+@pytest.mark.parametrize(
+    ("says", "shown"),
+    [
+        ({"device": "cpu", 3: None}, {"device": "cpu", "3": None}),
+        ({"folder": Path("models/margin")}, {"folder": "models/margin"}),
+        (None, None),
+        ("fine", {"problem": "qrm_status returned a str, not a mapping"}),
+        (OSError("gone"), {"problem": "plugin 'engine', hook qrm_status: raised OSError('gone')"}),
+    ],
+)
+def test_a_status_is_shown_as_json_holds_it_and_never_fails(says, shown):
+    assert Hooks({"engine": Engine(says)}).status("engine") == shown
+
+
+def test_a_plugin_without_the_hook_has_no_status():
+    assert Hooks({"judge": Judge(None)}).status("judge") is None

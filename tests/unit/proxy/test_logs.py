@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 
 import pytest
 
@@ -41,3 +42,16 @@ def test_libraries_log_in_our_form(capsys, name):
     written = json.loads(capsys.readouterr().err)
     assert written["event"] == "odd thing"
     assert written["logger"] == name
+
+
+def test_warnings_are_logged_in_our_form(capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        make_log(LogSettings(format="json"))
+
+        warnings.warn("the student runs on the CPU: no GPU", RuntimeWarning, stacklevel=1)
+
+    written = json.loads(capsys.readouterr().err)
+    assert written["event"] == "the student runs on the CPU: no GPU"
+    assert (written["level"], written["category"]) == ("warning", "RuntimeWarning")
+    assert "test_logs.py:" in written["source"]

@@ -48,6 +48,18 @@ def test_a_hundred_like_rows_are_cut_into_equal_batches():
     assert [len(batch) for batch in batches] == [25, 25, 25, 25]
 
 
+def test_a_share_that_exceeds_the_budget_is_cut_evenly_and_leaves_no_remnant():
+    batches = cut([20] * 100, budget=256, parts=4)
+
+    assert [len(batch) for batch in batches] == [8, 8, 9] * 4
+
+
+def test_rows_that_differ_too_much_to_be_cut_evenly_fill_the_budget_instead():
+    batches = cut([90, 90, 10, 10, 10, 10, 10], budget=100, parts=1)
+
+    assert [len(batch) for batch in batches] == [1, 1, 5]
+
+
 def test_one_row_is_one_batch_however_many_are_wanted():
     assert cut([300], budget=64, parts=8) == [[0]]
 

@@ -6,6 +6,7 @@ from tokenizers import Tokenizer
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.bi_encoder import BiEncoder
+from qrmiddleware.students.manifest import Inputs
 from qrmiddleware.students.opened import Counters
 from qrmiddleware.students.settings import RuntimeSettings
 
@@ -54,6 +55,43 @@ def test_vectors_and_cosines_are_those_computed_by_hand(folder, student):
     )
 
 
+def test_prefixes_stand_before_queries_and_texts_and_cost_a_query_no_token(make_student):
+    inputs = Inputs(max_query_tokens=4, max_tokens=32, query_prefix="red hp ", text_prefix="grey ")
+    folder = make_student("bi_encoder", pooling="mean", inputs=inputs)
+    opened = BiEncoder.open(folder, PLAIN)
+
+    query, text = opened.vectors(["shoe"], query=True), opened.vectors(["shoe"])
+    long = opened.vectors(["red red red red red"], query=True)
+
+    np.testing.assert_allclose(query[0], by_hand(folder, "red hp shoe"), atol=1e-5)
+    np.testing.assert_allclose(text[0], by_hand(folder, "grey shoe"), atol=1e-5)
+    np.testing.assert_allclose(long[0], by_hand(folder, "red hp red red red red"), atol=1e-5)
+    opened.close()
+
+
+def test_a_prefix_that_fills_the_input_is_refused(make_student):
+    inputs = Inputs(max_tokens=4, text_prefix="red red red ")
+    folder = make_student("bi_encoder", pooling="mean", inputs=inputs)
+
+    with pytest.raises(ConfigError, match="tokens of a prefix, which leave nothing"):
+        BiEncoder.open(folder, PLAIN)
+
+
+def test_a_layer_for_queries_leaves_the_vectors_of_texts_alone(make_student):
+    turned = np.eye(8, dtype=np.float32)[::-1].copy()
+    plain = make_student("bi_encoder", pooling="mean")
+    apart = make_student("bi_encoder", pooling="mean", head={"query.weight": turned})
+
+    before, after = BiEncoder.open(plain, PLAIN), BiEncoder.open(apart, PLAIN)
+
+    assert after.vectors(["red shoe"]) == pytest.approx(before.vectors(["red shoe"]))
+    assert after.vectors(["red shoe"], query=True) == pytest.approx(
+        before.vectors(["red shoe"], query=True)[:, ::-1]
+    )
+    before.close()
+    after.close()
+
+
 def test_a_dense_layer_gives_vectors_of_its_own_width(make_student):
     weight = np.random.default_rng(1).normal(0, 1, (3, 8)).astype(np.float32)
     folder = make_student("bi_encoder", pooling="mean", head={"dense.weight": weight})
@@ -99,7 +137,7 @@ def test_a_text_is_computed_once_and_repeats_are_not_counted_as_computed(folder)
     student.scores("blue", ["toner", "shoe"])
 
     assert student.counters == Counters(asked=7, cached=2, scored=4)
-    assert student.cache_counts.entries == 4
+    assert student.status().cache.entries == 4
     student.close()
 
 

@@ -260,6 +260,21 @@ def test_an_engine_that_nobody_holds_ends_its_threads(encoder_folder):
     assert not any(thread.name == "student forgotten" for thread in running_threads())
 
 
+def test_a_thread_of_the_engine_that_collects_it_does_not_wait_for_itself(fake, pool):
+    engine, _ = fake(ONE)
+    ended = Event()
+
+    def ends_it():
+        engine.close()
+        ended.set()
+        return True
+
+    with pytest.raises(CancelledError):
+        engine.vectors([row(1)], wanted=ends_it)
+
+    assert ended.wait(PATIENCE_S)
+
+
 def test_threads_are_chosen_by_measurement_where_none_are_set(encoder_folder):
     engine = EncoderEngine(encoder_folder, "first", RuntimeSettings(device="cpu"))
 
@@ -301,7 +316,10 @@ def test_a_gpu_that_disappears_fails_that_call_and_the_next_runs_on_the_cpu(fake
     assert engine.vectors([row(1)]).item() == 1
     runtime.failure["cuda"] = RuntimeError("CUDA failed with error unspecified launch failure")
 
-    with pytest.raises(RuntimeError, match=r"student sums: the GPU failed .* on the CPU from now"):
+    with (
+        pytest.warns(RuntimeWarning, match="on the CPU: CUDA failed"),
+        pytest.raises(RuntimeError, match=r"student sums: the GPU failed .* on the CPU from now"),
+    ):
         engine.vectors([row(1)])
 
     assert engine.vectors([row(5)]).item() == 5

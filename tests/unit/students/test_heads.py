@@ -96,6 +96,33 @@ def test_refuses_tensors_that_do_not_fit_the_manifest(read_head, tensors, proble
         read_head(tensors)
 
 
+def test_queries_go_through_a_layer_of_their_own(read_head):
+    head = read_head({"query.weight": [[0, 1], [1, 0]]}, kind="bi_encoder", labels=())
+    vectors = np.array([[3, 4]], np.float32)
+
+    assert head(vectors).tolist() == [[3, 4]]
+    assert head(vectors, query=True) == pytest.approx(np.array([[0.8, 0.6]]))
+
+
+def test_a_layer_for_queries_comes_after_the_dense_layer(read_head):
+    wider = {"dense.weight": [[0, 1], [1, 0], [1, 1]], "query.weight": np.eye(3)[::-1]}
+    head = read_head(wider, kind="bi_encoder", labels=())
+
+    assert head(np.array([[0, 2]], np.float32), query=True) == pytest.approx(
+        np.array([[0.5**0.5, 0, 0.5**0.5]])
+    )
+
+
+def test_refuses_a_layer_for_queries_of_another_width(read_head):
+    with pytest.raises(ConfigError, match=r"query\.weight has shape \(1, 2\)"):
+        read_head({"query.weight": [[1, 0]]}, kind="bi_encoder", labels=())
+
+
+def test_a_cross_encoder_has_no_layer_for_queries(read_head):
+    with pytest.raises(ConfigError, match="reads query and text together"):
+        read_head(OUT | {"query.weight": [[1, 0], [0, 1]]})
+
+
 def test_refuses_what_no_bi_encoder_has(read_head):
     with pytest.raises(ConfigError, match=r"no out\.weight"):
         read_head(OUT, kind="bi_encoder", labels=())
@@ -134,6 +161,13 @@ def test_sigmoid_by_hand():
     np.testing.assert_allclose(sigmoid(logits, None)[:, 0], [0.5, 0.75, 0, 1], rtol=1e-6)
     calibrated = sigmoid(logits, Calibration(slope=2, intercept=math.log(3)))
     np.testing.assert_allclose(calibrated[:2, 0], [0.75, 27 / 28], rtol=1e-6)
+
+
+def test_logits_at_the_ends_of_float32_are_certain_without_a_warning():
+    ends = np.array([[-3e38, 3e38]], np.float32)
+
+    np.testing.assert_allclose(softmax(ends), [[0, 1]])
+    np.testing.assert_allclose(sigmoid(ends, Calibration(slope=9)), [[0, 1]])
 
 
 @given(arrays(np.float32, (4, 3), elements=st.floats(-1024, 1024, width=32)))

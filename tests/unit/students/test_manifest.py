@@ -28,6 +28,12 @@ def test_survives_being_written_and_read():
         ({"architecture": NETWORK | {"pooling": None}}, "needs architecture.pooling"),
         ({"files": {"head.safetensors": "00"}}, "head.safetensors"),
         ({"colour": "red"}, "colour"),
+        ({"inputs": {"query_prefix": "query: "}}, "a cross_encoder has no query_prefix"),
+        ({"labels": ["E"], "gains": [1.5]}, "less than or equal to 1"),
+        ({"labels": ["E"], "gains": [float("nan")]}, "gains"),
+        ({"calibration": {"slope": float("inf")}}, "slope"),
+        ({"quality": {"nDCG@10": float("nan")}}, "finite"),
+        ({"inputs": {"max_tokens": 10**9}}, "max_tokens"),
         ({"schema_version": 2}, "schema_version"),
     ],
 )

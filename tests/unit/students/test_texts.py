@@ -46,6 +46,13 @@ def test_a_dotted_path_is_found_flat_and_nested(source):
     assert text_of(source, ["brand.name"]) == "Nova"
 
 
+def test_a_path_through_a_list_of_objects_reads_all_of_them():
+    source = {"facts": [{"name": "red"}, "x", {"name": ["new", 5]}, {"value": 1}]}
+
+    assert text_of(source, ["facts.name"]) == "red new 5"
+    assert value_at(source, "facts.name") is None
+
+
 def test_a_path_that_leads_through_a_value_leads_nowhere():
     assert value_at({"brand": "Nova"}, "brand.name") is None
     assert value_at({"brand": ["Nova"]}, "brand.0") is None

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import Tally, label_all
 from qrmiddleware.distill.lists import QueryList
-from qrmiddleware.distill.modelling import Encoder, load_encoder, tiny_encoder
+from qrmiddleware.distill.lora import Lora
+from qrmiddleware.distill.modelling import Encoder, load_classifier, load_encoder, tiny_encoder
 from qrmiddleware.distill.pair_files import read_pairs
+from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
 from qrmiddleware.distill.training import best_precision, machine
 from qrmiddleware.errors import ConfigError
@@ -23,17 +25,15 @@ from qrmiddleware_walmart_kd.recipes.gathering import (
     read_texts,
 )
 from qrmiddleware_walmart_kd.recipes.train import (
-    LOGIT_LOSSES,
     Fitting,
     LossName,
+    first_lists,
     fit,
+    learnt_lists,
     lists_of,
     loss_for,
-    mean_of_teachers,
+    mean_targets,
 )
-
-if TYPE_CHECKING:
-    from qrmiddleware.distill.labels import Label
 
 WARM: Final = "warm"
 TEACHER: Final = "teacher"
@@ -74,7 +74,14 @@ class StudentPlan:
     labels: tuple[Path, ...] = field(default=())
 
 
-def warm_up(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) -> Path:
+def warm_up(
+    work: Path,
+    base: str,
+    *,
+    fitting: Fitting,
+    labels: Sequence[Path] = (),
+    to: Path | None = None,
+) -> Path:
     """Teach a checkpoint what the catalogue says of its products, before it sees a judgment.
 
     The abstract knows no such stage: judged pairs are few here, and a general checkpoint does not
@@ -84,30 +91,40 @@ def warm_up(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) 
         work: Folder of the training.
         base: Checkpoint.
         fitting: How it learns.
+        labels: Files of labels that need no judgments, averaged; the catalogue's if empty.
         to: Where the checkpoint goes; ``warm`` in the folder if not given.
 
     Returns:
         The checkpoint's folder.
     """
     target = to or work / WARM
-    lists = lists_of(read_labels(work / CATALOGUE_LABELS), logits=False)
-    if not lists:
-        message = f"{work / CATALOGUE_LABELS} has no labels: the catalogue's titles tell no kinds"
-        raise ConfigError(message)
-    encoder = load_encoder(base, seed=fitting.seed)
+    lists = _weak_lists(work, labels)
+    encoder = load_classifier(base, seed=fitting.seed)
     _fit(work, encoder, lists, "soft", fitting=fitting, what="warming up the teacher")
-    encoder.save(target)
+    _save_teacher(encoder, target, fitting)
     return target
 
 
-def teach(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) -> Path:
-    """Train the teacher: a classifier with soft targets, on judgments beside the catalogue's word.
+def teach(
+    work: Path,
+    base: str,
+    *,
+    fitting: Fitting,
+    labels: Sequence[Path] = (),
+    to: Path | None = None,
+    lora: Lora | None = None,
+    recompute: bool = False,
+) -> Path:
+    """Train the teacher: a classifier with soft targets, on judgments beside weaker labels.
 
     Args:
         work: Folder of the training.
         base: Checkpoint, such as ``warm_up`` leaves.
         fitting: How it learns; its ``judged_share`` says how much is judged.
+        labels: As for ``warm_up``.
         to: Where the checkpoint goes; ``teacher`` in the folder if not given.
+        lora: Adapters that learn in the place of all weights; merged into them in the end.
+        recompute: Compute twice and keep less for it.
 
     Returns:
         The checkpoint's folder.
@@ -116,18 +133,33 @@ def teach(work: Path, base: str, *, fitting: Fitting, to: Path | None = None) ->
         ConfigError: If nothing is judged.
     """
     target = to or work / TEACHER
-    judged = read_labels(work / JUDGMENT_LABELS)
+    judged = lists_of(read_labels(work / JUDGMENT_LABELS), logits=False)
     if not judged:
         message = f"{work / JUDGMENT_LABELS} is empty: a teacher is trained on judgments"
         raise ConfigError(message)
-    weak: Sequence[Label] = (
-        () if fitting.judged_share == 1 else read_labels(work / CATALOGUE_LABELS)
-    )
-    encoder = load_encoder(base, seed=fitting.seed)
-    lists = lists_of([*weak, *judged], logits=False)
-    _fit(work, encoder, lists, "soft", fitting=fitting, what="training the teacher")
-    encoder.save(target)
+    weak = [] if fitting.judged_share == 1 else _weak_lists(work, labels)
+    encoder = load_classifier(base, seed=fitting.seed, lora=lora, recompute=recompute)
+    _fit(work, encoder, [*weak, *judged], "soft", fitting=fitting, what="training the teacher")
+    _save_teacher(encoder, target, fitting)
     return target
+
+
+def _save_teacher(encoder: Encoder, target: Path, fitting: Fitting) -> None:
+    encoder.save(target)
+    reading = Reading(prompt=encoder.prompt, max_query_tokens=fitting.max_query_tokens)
+    write_reading(target, reading)
+
+
+def _weak_lists(work: Path, files: Sequence[Path]) -> list[QueryList]:
+    files = files or (work / CATALOGUE_LABELS,)
+    lists = mean_targets([read_labels(file) for file in files])
+    if not lists:
+        message = (
+            f"no pair is labelled in {' and '.join(map(str, files))}; where the catalogue's titles "
+            "tell no kinds, begin with judgments: `qrm walmart-kd teach --judged-share 1`"
+        )
+        raise ConfigError(message)
+    return lists
 
 
 def label(
@@ -176,16 +208,12 @@ def learn_student(work: Path, plan: StudentPlan, *, checkpoint: Path) -> Encoder
 def student_lists(work: Path, plan: StudentPlan) -> list[QueryList]:
     """Return what a student learns from: the share of queries, with the teachers' targets."""
     files = plan.labels or (work / TEACHER_LABELS,)
-    teachers = [read_labels(file) for file in files]
+    teachers = [read_labels(file) if file.exists() else () for file in files]
     for file, labels in zip(files, teachers, strict=True):
         if not labels:
             message = f"{file} has no labels: label the pairs first, with `qrm walmart-kd label`"
             raise ConfigError(message)
-    if plan.loss in LOGIT_LOSSES:
-        lists = mean_of_teachers(teachers)
-    else:
-        lists = lists_of([label for labels in teachers for label in labels], logits=False)
-    return lists[: max(1, round(plan.share * len(lists)))]
+    return first_lists(learnt_lists(plan.loss, teachers), plan.share)
 
 
 def finish(

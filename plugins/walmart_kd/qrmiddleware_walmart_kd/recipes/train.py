@@ -123,6 +123,31 @@ def mean_of_teachers(teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
     return [QueryList(query, tuple(candidates)) for query, candidates in found.items()]
 
 
+def mean_targets(teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
+    """Average several teachers' targets, 0..1, of the pairs that all of them label."""
+    if len(teachers) == 1:
+        return lists_of(teachers[0], logits=False)
+    tables = [
+        {(label.query, label.doc_id): label.target for label in labels} for labels in teachers
+    ]
+    found: dict[str, list[Candidate]] = {}
+    for query, doc_id in tables[0]:
+        values = [table[query, doc_id] for table in tables if (query, doc_id) in table]
+        if len(values) == len(tables):
+            found.setdefault(query, []).append(Candidate(doc_id, sum(values) / len(values)))
+    return [QueryList(query, tuple(candidates)) for query, candidates in found.items()]
+
+
+def learnt_lists(loss: LossName, teachers: Sequence[Sequence[Label]]) -> list[QueryList]:
+    """Return what a student learns from: the teachers' targets on the loss's scale."""
+    return mean_of_teachers(teachers) if loss in LOGIT_LOSSES else mean_targets(teachers)
+
+
+def first_lists(lists: Sequence[QueryList], share: float) -> list[QueryList]:
+    """Keep the first share of lists, at least one, so that a larger share holds a smaller one."""
+    return list(lists[: max(1, round(share * len(lists)))])
+
+
 def loss_for(name: LossName, lists: Sequence[QueryList]) -> "Callable[..., Tensor]":
     """Return the loss of (student, teacher, mask), all of shape (queries, hits).
 
@@ -175,6 +200,8 @@ def fit(
     model, optimizer = accelerator.prepare(encoder.model, optimizer)
     learning = Learning(accelerator, model, optimizer, schedule)
     settings: dict[str, Any] = asdict(fitting) | {"what": what, "lists": len(lists)}
+    if encoder.lora is not None:  # frozen weights are in no checkpoint: they must be the same
+        settings |= {"base": encoder.base, "lora": asdict(encoder.lora)}
     done = resume(checkpoints, learning, settings=settings)
     sampling = Sampling(fitting.queries, fitting.hits, fitting.seed, fitting.judged_share)
     model.train()
@@ -238,6 +265,7 @@ def rows_of(
         [texts[candidate.doc_id] for candidate in item.candidates],
         max_query_tokens=fitting.max_query_tokens,
         max_tokens=fitting.max_tokens,
+        frame=encoder.frame,
     )
 
 

@@ -1,5 +1,6 @@
 """What a manifest says of a new student."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -91,6 +92,19 @@ def test_lengths_are_those_of_training(make_reference):
     )
 
 
+def test_prefixes_are_those_of_training_unless_said_otherwise(make_reference):
+    reference = make_reference("bert", "bi_encoder", trained=96)
+    trained = replace(reference.checkpoint.sentence_transformer, query_prefix="query: ")
+    checkpoint = replace(reference.checkpoint, sentence_transformer=trained)
+    reference = replace(reference, checkpoint=checkpoint)
+
+    found = describe(reference, Wishes()).inputs
+    told = describe(reference, Wishes(inputs=Inputs(query_prefix="", text_prefix="p: "))).inputs
+
+    assert (found.query_prefix, found.text_prefix) == ("query: ", "")
+    assert (told.query_prefix, told.text_prefix) == ("", "p: ")
+
+
 @pytest.mark.parametrize(("family", "layers"), [("t5", 3), ("marian", 5), ("qwen3", 2)])
 def test_layers_of_both_halves_are_counted(make_reference, family, layers):
     made = describe(make_reference(family, "generator"), Wishes())
@@ -107,6 +121,11 @@ REFUSED = [
     ({"kind": "cross_encoder"}, Wishes(gains=(1.0, 2.0)), "must be from 0 to 1"),
     ({"kind": "bi_encoder"}, Wishes(labels=("a",)), "labels and gains are of a cross_encoder"),
     ({"kind": "bi_encoder"}, Wishes(calibration=Calibration()), "a calibration is of a cross"),
+    (
+        {"id2label": {"0": "x"}},
+        Wishes(inputs=Inputs(text_prefix="p: ")),
+        "prefixes are of a bi_encoder",
+    ),
     (
         {"kind": "bi_encoder", "max_position_embeddings": 16},
         Wishes(inputs=Inputs(max_tokens=17)),

@@ -45,6 +45,16 @@ def test_what_sentence_transformers_wrote_is_kept(sentence_transformer, tmp_path
     opened.close()
 
 
+def test_prefixes_are_kept_and_compared(sentence_transformer, tmp_path):
+    declared = {"prompts": {"query": "yoga mat ", "document": "red "}}
+    (sentence_transformer / "config_sentence_transformers.json").write_text(json.dumps(declared))
+
+    made = export_student(sentence_transformer, tmp_path / "student", stored="float32")
+
+    assert (made.inputs.query_prefix, made.inputs.text_prefix) == ("yoga mat ", "red ")
+    assert made.parity.correlation > 0.9999
+
+
 def test_steps_are_told_and_what_is_known_is_written(make_checkpoint, tmp_path):
     told = []
 

@@ -103,11 +103,42 @@ def test_a_broken_list_is_refused(tmp_path, modules, problem):
         read_sentence_transformer(tmp_path)
 
 
-def test_prompts_that_texts_need_are_refused(tmp_path):
+E5 = {"query": "query: ", "passage": "passage: "}
+
+
+@pytest.mark.parametrize(
+    ("declared", "prefixes"),
+    [
+        ({"prompts": E5}, ("query: ", "passage: ")),
+        ({"prompts": {"query": "", "document": ""}}, ("", "")),
+        ({"prompts": {"sts": "same: "}}, ("", "")),
+        ({"prompts": {"sts": "same: "}, "default_prompt_name": "sts"}, ("same: ", "same: ")),
+        ({"prompts": E5, "default_prompt_name": "query"}, ("query: ", "passage: ")),
+        ({"prompts": None}, ("", "")),
+    ],
+)
+def test_prompts_before_queries_and_documents_are_read(tmp_path, declared, prefixes):
+    write_modules(tmp_path, "Transformer", "Pooling", config_sentence_transformers=declared)
+
+    found = read_sentence_transformer(tmp_path)
+
+    assert (found.query_prefix, found.text_prefix) == prefixes
+
+
+def test_prompts_that_are_left_out_of_the_mean_are_refused(tmp_path):
     write_modules(
         tmp_path, "Transformer", "Pooling",
-        config_sentence_transformers={"prompts": {"query": "query: ", "document": ""}},
+        pooling=OLD_MEAN | {"include_prompt": False},
+        config_sentence_transformers={"prompts": E5},
     )  # fmt: skip
 
-    with pytest.raises(ConfigError, match=r"puts prompts before texts .*'query: '"):
+    with pytest.raises(ConfigError, match="leaves prompts out of its mean"):
+        read_sentence_transformer(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../other", "/etc"])
+def test_modules_outside_of_the_folder_are_refused(tmp_path, path):
+    (tmp_path / "modules.json").write_text(json.dumps([{"type": "m.Pooling", "path": path}]))
+
+    with pytest.raises(ConfigError, match="no folder inside of"):
         read_sentence_transformer(tmp_path)

@@ -3,14 +3,12 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qrmiddleware.distill.labels import LabellingError, Pair
+from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import (
     ClassifierOptions,
     ClassifierTeacher,
-    by_length,
     sigmoid,
     softmax,
 )
@@ -22,17 +20,6 @@ PAIRS = [
     Pair("shoe", "other", "red shoe"),
     Pair("shoe", "endless", "shoe " * 20_000),
 ]
-
-
-@given(st.lists(st.integers(1, 40), max_size=30), st.integers(1, 100))
-def test_batches_hold_every_row_once_within_the_budget(lengths, budget):
-    batches = list(by_length(lengths, budget))
-
-    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
-    order = [lengths[row] for batch in batches for row in batch]
-    assert order == sorted(order, reverse=True)
 
 
 @pytest.mark.parametrize(("logit", "share"), [(0, 0.5), (math.log(3), 0.75), (1e5, 1), (-1e5, 0)])
@@ -188,6 +175,58 @@ def test_pickled_weights_are_not_read(checkpoint):
 
     with pytest.raises(ConfigError, match="cannot be loaded"):
         label(str(folder))
+
+
+@pytest.mark.students
+def test_a_checkpoint_that_says_how_it_reads_is_read_so(checkpoint):
+    folder = checkpoint(("score",))
+    long = [Pair("shoe " * 9 + "laptop", "1", "red shoe"), Pair("shoe " * 9, "2", "red shoe")]
+    before = label(folder, long)
+    write_reading(Path(folder), Reading(max_query_tokens=4))
+
+    labels = label(folder, long)
+
+    assert before["1"].logit != pytest.approx(before["2"].logit, abs=1e-5)
+    assert labels["1"].logit == pytest.approx(labels["2"].logit, abs=1e-5)
+    short = label(folder, [Pair("laptop", "3", "red")])["3"]
+    assert short.teacher == labels["1"].teacher != before["1"].teacher
+
+
+@pytest.mark.students
+def test_pairs_of_many_queries_keep_their_own_labels(checkpoint):
+    folder = checkpoint(("score",))
+    mixed = [
+        Pair(query, f"{query}{n}", "red shoe " * n) for n in (1, 2) for query in ("red", "shoe")
+    ]
+    plain = label(folder, mixed)
+    write_reading(Path(folder), Reading(max_query_tokens=4))
+
+    framed = label(folder, mixed)
+
+    for key, each in plain.items():
+        assert framed[key].logit == pytest.approx(each.logit, abs=1e-5)
+
+
+@pytest.mark.students
+def test_max_tokens_that_leave_no_text_are_refused(checkpoint):
+    folder = checkpoint()
+    write_reading(Path(folder), Reading(max_query_tokens=24))
+
+    with pytest.raises(
+        ConfigError, match="27 leave none for a text; give at least --max-tokens 28"
+    ):
+        label(folder, max_tokens=27)
+
+
+@pytest.mark.students
+def test_a_language_model_that_says_no_prompt_is_refused_with_one_to_copy(make_base):
+    folder = make_base("qwen3")
+
+    with pytest.raises(ConfigError, match=r"put a qrm-teacher\.json into its folder") as raised:
+        label(str(folder))
+    example = str(raised.value).partition("such as ")[2]
+    (folder / "qrm-teacher.json").write_text(example)
+    assert len(label(str(folder), gains={"LABEL_0": 1.0, "LABEL_1": 0.0})) == len(PAIRS)
 
 
 @pytest.mark.students

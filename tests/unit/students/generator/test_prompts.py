@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.students.generator.prompts import Prompts, load_tokenizer
+from qrmiddleware.students.generator.prompts import Prompts
 from qrmiddleware.students.manifest import Inputs
+from qrmiddleware.students.tokens import load_tokenizer
 
 
 def test_a_prompt_is_the_tokens_of_the_whole_text(tokenizer):

@@ -233,14 +233,15 @@ def test_terms_that_cannot_be_written_are_refused(make_student):
 
 
 class Gpu:
-    """Computes on the CPU, until it is said to be gone."""
+    """Computes on the CPU, until it is said to be gone; a model loads where nothing computes."""
 
     real = None
     works = True
+    loads = False
 
     def __init__(self, folder, *, device, **options):
         self._device = device
-        if device == "cuda" and not Gpu.works:
+        if device == "cuda" and not (Gpu.works or Gpu.loads):
             message = "Library libcublas.so.12 is not found or cannot be loaded"
             raise RuntimeError(message)
         options |= {"device_index": 0, "compute_type": "float32"}
@@ -262,6 +263,7 @@ def gpu(monkeypatch, make_student):
     monkeypatch.setattr(Gpu, "real", ctranslate2.Generator)
     types = {"cuda": {"float16", "float32"}, "cpu": {"float32", "int8"}}
     monkeypatch.setattr(Gpu, "works", True)
+    monkeypatch.setattr(Gpu, "loads", False)
     there = SimpleNamespace(
         get_cuda_device_count=lambda: 1,
         get_supported_compute_types=lambda device, index=0: types[device],
@@ -272,10 +274,11 @@ def gpu(monkeypatch, make_student):
     return Gpu
 
 
-def test_without_a_gpu_that_works_the_cpu_is_taken_with_a_warning(make_student, gpu):
-    gpu.works = False
+@pytest.mark.parametrize("loads", [True, False])
+def test_without_a_gpu_that_works_the_cpu_is_taken_with_a_warning(make_student, gpu, loads):
+    gpu.works, gpu.loads = False, loads
 
-    with pytest.warns(RuntimeWarning, match=r"runs on the CPU: .*libcublas"):
+    with pytest.warns(RuntimeWarning, match=r"runs on the CPU: .*(libcublas|CUDA)"):
         opened = Generator.open(make_student(), RuntimeSettings(device="cuda"))
 
     assert opened.place.device == "cpu"

@@ -1,4 +1,4 @@
-"""Pairs of products of one query: what a margin is taken over."""
+"""Preferences between two products of one query: what a margin is taken over."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from qrmiddleware.distill.lists import Candidate, QueryList
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Preference:
     """Two products of a query, of which the first has the higher target.
 
     Attributes:
@@ -22,12 +22,12 @@ class Pair:
     margin: float
 
 
-def sample_pairs(
+def sample_preferences(
     lists: Iterable[QueryList], *, per_query: int, seed: int, smallest_margin: float = 0.0
-) -> Iterator[Pair]:
-    """Yield up to ``per_query`` pairs of every list, in the order of the lists.
+) -> Iterator[Preference]:
+    """Yield up to ``per_query`` preferences of every list, in the order of the lists.
 
-    For losses and measures that want single pairs; ``losses.margin_mse`` takes whole lists.
+    For losses and measures that want two products each; ``losses.margin_mse`` takes whole lists.
 
     Args:
         lists: Each is sampled for itself: another list more changes no other list's pairs.
@@ -36,17 +36,17 @@ def sample_pairs(
         smallest_margin: Pairs whose margin is not larger are left out; ties always are.
     """
     for item in lists:
-        pairs = list(pairs_of(item, smallest_margin=smallest_margin))
-        yield from sampled(pairs, per_query, dice(seed, item.query))
+        found = list(preferences_of(item, smallest_margin=smallest_margin))
+        yield from sampled(found, per_query, dice(seed, item.query))
 
 
-def pairs_of(item: QueryList, *, smallest_margin: float = 0.0) -> Iterator[Pair]:
+def preferences_of(item: QueryList, *, smallest_margin: float = 0.0) -> Iterator[Preference]:
     """Yield all pairs of a list whose targets differ by more than ``smallest_margin``."""
     for first, second in combinations(item.candidates, 2):
         better, worse = _ordered(first, second)
         margin = better.target - worse.target
         if margin > max(smallest_margin, 0.0):
-            yield Pair(item.query, better.doc_id, worse.doc_id, margin)
+            yield Preference(item.query, better.doc_id, worse.doc_id, margin)
 
 
 def _ordered(first: Candidate, second: Candidate) -> tuple[Candidate, Candidate]:

