@@ -6,12 +6,11 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from qrmiddleware.distill.modelling import tiny_encoder
-from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_walmart_kd.command_options import folds, names
+from qrmiddleware_walmart_kd import command_options
 from qrmiddleware_walmart_kd.commands import app
 from qrmiddleware_walmart_kd.recipes import gathering
 
@@ -47,6 +46,17 @@ def test_a_fold_that_is_no_number_is_told():
         folds("three")
 
 
+@pytest.mark.parametrize("words", [("warm-up",), ("teach",), ("label",), ("student", "--to", "s")])
+def test_without_the_extra_one_line_says_what_to_install(words, tmp_path, monkeypatch):
+    monkeypatch.setattr(command_options, "find_spec", {"accelerate": True}.get)
+
+    done = run(*words, str(tmp_path))
+
+    assert str(done.exception) == (
+        "torch, transformers are not installed: pip install 'qrmiddleware-walmart-kd[train]'"
+    )
+
+
 @pytest.fixture
 def work(shop, tmp_path):
     material = gathering.Material(gathering.Source(shop))
@@ -64,13 +74,11 @@ def work(shop, tmp_path):
 @pytest.mark.students
 @pytest.mark.timeout(300)
 def test_the_whole_loop_ends_in_a_student_that_scores(work, tmp_path):
-    texts = [text for pair in read_pairs(work / "pairs.jsonl") for text in (pair.query, pair.text)]
-    tiny_encoder(texts, vocabulary=80, layers=2, hidden=32, heads=2).save(tmp_path / "base")
     quick = ("--rate", "5e-3", "--max-tokens", "32")
     student = tmp_path / "student"
 
     for words in (
-        ("warm-up", str(work), "--base", str(tmp_path / "base"), "--steps", "200", *quick),
+        ("warm-up", str(work), "--scratch", "80,2,32,2", "--steps", "200", *quick),
         ("teach", str(work), "--steps", "60", *quick),
         ("label", str(work), "--max-tokens", "32"),
         ("student", str(work), "--to", str(student), "--scratch", "80,2,32,2", "--steps", "150",

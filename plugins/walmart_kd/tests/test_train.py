@@ -1,10 +1,12 @@
 import math
+import pickle
 
 import pytest
 
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.modelling import tiny_encoder
 from qrmiddleware.errors import ConfigError
+from qrmiddleware_walmart_kd.recipes import train
 from qrmiddleware_walmart_kd.recipes.train import (
     LOSSES,
     Fitting,
@@ -152,3 +154,69 @@ def test_another_training_does_not_go_on_in_its_place(encoder, tmp_path):
 
     with pytest.raises(ConfigError, match="begun with what"):
         fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path, what="teacher")
+
+
+def stopping(loss, *, after):
+    calls = iter(range(after))
+
+    def compute(*tensors):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return loss(*tensors)
+
+    return compute
+
+
+@pytest.mark.students
+def test_an_interrupted_training_goes_on_to_the_same_student(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY", 2)
+    start = {name: weight.clone() for name, weight in encoder.model.state_dict().items()}
+    fitting, loss = fitting_of(7), loss_for("margin", LISTS)
+    fit(encoder, LISTS, TEXTS, loss=loss, fitting=fitting, checkpoints=tmp_path / "a", what="s")
+    whole = logits_of(encoder, LISTS, TEXTS, fitting=fitting)
+    options = {"fitting": fitting, "checkpoints": tmp_path / "b", "what": "s"}
+
+    encoder.model.load_state_dict(start)
+    with pytest.raises(KeyboardInterrupt):
+        fit(encoder, LISTS, TEXTS, loss=stopping(loss, after=5), **options)
+    encoder.model.load_state_dict(start)
+    fit(encoder, LISTS, TEXTS, loss=stopping(loss, after=3), **options)  # steps 5, 6 and 7
+
+    assert logits_of(encoder, LISTS, TEXTS, fitting=fitting) == whole
+
+
+@pytest.mark.students
+@pytest.mark.parametrize("file", ["learnt.pt", "state.json", "chance-0.pt"])
+def test_a_damaged_checkpoint_is_named_with_what_to_do(encoder, tmp_path, file):
+    fitting, loss = fitting_of(2), loss_for("margin", LISTS)
+    options = {"loss": loss, "fitting": fitting, "checkpoints": tmp_path, "what": "student"}
+    fit(encoder, LISTS, TEXTS, **options)
+    damaged = tmp_path / "step-00000002" / file
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+
+    with pytest.raises(ConfigError, match=r"step-00000002 .*damaged.*: remove it"):
+        fit(encoder, LISTS, TEXTS, **options)
+
+
+@pytest.mark.students
+def test_a_checkpoint_that_would_run_code_is_not_loaded(encoder, tmp_path):
+    fitting, loss = fitting_of(2), loss_for("margin", LISTS)
+    options = {"loss": loss, "fitting": fitting, "checkpoints": tmp_path, "what": "student"}
+    fit(encoder, LISTS, TEXTS, **options)
+    ran = tmp_path / "ran"
+    (tmp_path / "step-00000002" / "learnt.pt").write_bytes(pickle.dumps(Touching(ran)))
+
+    with pytest.raises(ConfigError, match=r"step-00000002 .*: remove it"):
+        fit(encoder, LISTS, TEXTS, **options)
+
+    assert not ran.exists()
+
+
+class Touching:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __reduce__(self):
+        return (type(self._path).touch, (self._path,))
