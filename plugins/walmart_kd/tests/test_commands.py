@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware_walmart_kd.command_options import folds, names
 from qrmiddleware_walmart_kd import command_options
+from qrmiddleware_walmart_kd.command_options import folds, names
 from qrmiddleware_walmart_kd.commands import app
 from qrmiddleware_walmart_kd.recipes import gathering
 

@@ -204,7 +204,7 @@ def test_a_checkpoint_that_would_run_code_is_not_loaded(encoder, tmp_path):
     options = {"loss": loss, "fitting": fitting, "checkpoints": tmp_path, "what": "student"}
     fit(encoder, LISTS, TEXTS, **options)
     ran = tmp_path / "ran"
-    (tmp_path / "step-00000002" / "learnt.pt").write_bytes(pickle.dumps(Touching(ran)))
+    (tmp_path / "step-00000002" / "learnt.pt").write_bytes(pickle.dumps(Touching(ran), protocol=2))
 
     with pytest.raises(ConfigError, match=r"step-00000002 .*: remove it"):
         fit(encoder, LISTS, TEXTS, **options)
