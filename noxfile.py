@@ -1,4 +1,4 @@
-"""Every check, by name; plain ``nox`` runs all but ``students``, which installs torch."""
+"""Every check, by name; plain ``nox`` runs all but those that install torch."""
 
 import os
 
@@ -61,28 +61,51 @@ def bench_smoke(session: nox.Session) -> None:
     uv(session, "qrm-bench", "smoke", *session.posargs)
 
 
-@nox.session(default=False)
-def students(session: nox.Session) -> None:
-    """Run tiny students on every runtime, and the tests that need those, exports and training.
+STUDENT_TESTS = (
+    "benchmarks/tests/students",
+    "tests/unit/students",
+    "tests/unit/distill",
+    "tests/unit/cli/distill",
+    "tests/unit/cli/models",
+    "plugins/walmart_kd",
+)
+STUDENT_MODULES = (
+    "*/qrmiddleware/distill/*",
+    "*/qrmiddleware/cli/distill/*",
+    "*/qrmiddleware_walmart_kd/*",
+    "*/qrmiddleware_benchmarks/students/*",
+)
+STUDENT_EXTRAS = ("students", "train", "distill")
 
-    They live in an environment of their own, ``.venv-students``: torch takes some 5 GB.
-    """
+
+def with_torch(session: nox.Session, *command: str) -> None:
+    """Run a command in an environment of its own, ``.venv-students``: torch takes some 5 GB."""
+    extras = [word for extra in STUDENT_EXTRAS for word in ("--extra", extra)]
     environment = {
         "UV_PROJECT_ENVIRONMENT": ".venv-students",
         "COVERAGE_FILE": ".venv-students/.coverage",
+        "OMP_NUM_THREADS": "1",  # more threads only wait for each other in networks this small
     }
+    session.run("uv", "run", "--all-packages", *extras, *command, external=True, env=environment)
 
-    def run(*command: str) -> None:
-        extras = ("--extra", "students", "--extra", "distill", "--extra", "train")
-        session.run(
-            "uv", "run", "--all-packages", *extras, *command, external=True, env=environment
-        )
 
-    run("qrm-bench", "students", "--smoke")
-    run("coverage", "run", "-m", "pytest", "benchmarks/tests/students", *session.posargs)
-    run("coverage", "report", "--include=*/qrmiddleware_benchmarks/students/*", "--fail-under=90")
-    slow = ("--timeout", "400")  # torch alone may take a minute to load
-    run("pytest", "tests/unit", "plugins", "-m", "students", *slow, *session.posargs)
+@nox.session(default=False)
+def students(session: nox.Session) -> None:
+    """Train, export and run tiny students, on every runtime; and measure coverage of all that."""
+    with_torch(session, "qrm-bench", "students", "--smoke")
+    # What needs no torch runs too: coverage is of the modules as a whole.
+    quick = ("-m", "not slow and not gpu", "--timeout=400")  # torch may take a minute to load
+    pytest = ("pytest", *STUDENT_TESTS, *quick, "--durations=10")
+    with_torch(session, "coverage", "run", "-m", *pytest, *session.posargs)
+    modules = f"--include={','.join(STUDENT_MODULES)}"
+    with_torch(session, "coverage", "report", modules, "--fail-under=90")
+    with_torch(session, "pytest", "tests/docs", "-m", "students", *session.posargs)
+
+
+@nox.session(default=False)
+def effects(session: nox.Session) -> None:
+    """Train tiny students until distillation shows, over several seeds: some minutes."""
+    with_torch(session, "pytest", *STUDENT_TESTS, "-m", "students and slow", *session.posargs)
 
 
 if os.environ.get("CI"):

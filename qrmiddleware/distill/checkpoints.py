@@ -4,9 +4,11 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from qrmiddleware.distill.lists import START, Position
@@ -99,16 +101,20 @@ def resume(folder: Path, learning: Learning, *, settings: Mapping[str, Any]) -> 
         Where to go on; the beginning where there is no checkpoint.
 
     Raises:
-        ConfigError: If the run was begun with other settings, or another number of processes.
+        ConfigError: If the run was begun with other settings or another number of processes, or
+            its checkpoint is damaged, changed, or of another network.
     """
     import torch
 
     found = newest_checkpoint(folder)
     if found is None:
         return Progressed()
-    state = json.loads((found / _STATE).read_text(encoding="utf-8"))
-    _check_settings(found, state["settings"], settings)
-    chance = found / _chance_file(learning.accelerator)
+    with _readable(found):
+        state = json.loads((found / _STATE).read_text(encoding="utf-8"))
+        progressed = state["progressed"]
+        at = Progressed(progressed["step"], Position(**progressed["position"]))
+        before = dict(state["settings"])
+    _check_settings(found, before, settings)
     processes = len(list(found.glob("chance-*.pt")))
     if processes != learning.accelerator.num_processes:
         message = (
@@ -116,13 +122,31 @@ def resume(folder: Path, learning: Learning, *, settings: Mapping[str, Any]) -> 
             f" {learning.accelerator.num_processes}: resume with as many, or begin in a new folder"
         )
         raise ConfigError(message)
-    learnt = torch.load(found / _LEARNT, map_location="cpu", weights_only=True)
-    _load_learnt(learning.accelerator.unwrap_model(learning.model), learnt["model"], found)
-    learning.optimizer.load_state_dict(learnt["optimizer"])
-    learning.schedule.load_state_dict(learnt["schedule"])
-    _set_chance(torch.load(chance, map_location="cpu", weights_only=True))
-    progressed = state["progressed"]
-    return Progressed(progressed["step"], Position(**progressed["position"]))
+    with _readable(found):
+        learnt = torch.load(found / _LEARNT, map_location="cpu", weights_only=True)
+        model = learning.accelerator.unwrap_model(learning.model)
+        _load_learnt(model, learnt["model"], found)
+        learning.optimizer.load_state_dict(learnt["optimizer"])
+        learning.schedule.load_state_dict(learnt["schedule"])
+        chance = found / _chance_file(learning.accelerator)
+        _set_chance(torch.load(chance, map_location="cpu", weights_only=True))
+    return at
+
+
+@contextmanager
+def _readable(found: Path) -> Iterator[None]:
+    """Say which checkpoint it is that cannot be gone on from."""
+    try:
+        yield
+    except (OSError, EOFError, UnpicklingError, ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        problem = f"was changed or is damaged ({reason})"
+    except RuntimeError as error:  # torch's, for a broken archive as for weights that do not fit
+        problem = f"is damaged, or of another network ({str(error).splitlines()[0]})"
+    else:
+        return
+    message = f"{found} {problem}: remove it, and the training begins anew"
+    raise ConfigError(message)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

@@ -219,6 +219,7 @@ def tiny_encoder(
     hidden: int,
     heads: int,
     num_labels: int = 1,
+    dropout: float = 0.0,
     seed: int = 0,
 ) -> Encoder:
     """Make a random BERT over a WordPiece vocabulary trained on the given texts.
@@ -232,6 +233,8 @@ def tiny_encoder(
         hidden: Width of a token's vector; the feed-forward layers are four times as wide.
         heads: Divides ``hidden``.
         num_labels: Logits of a pair: 1 for a score, or the number of classes.
+        dropout: In training. Networks this small are short of capacity, and take several times
+            as many steps to match words with BERT's usual 0.1.
         seed: Of the weights; the vocabulary needs none.
 
     Raises:
@@ -266,6 +269,8 @@ def tiny_encoder(
         pad_token_id=pieces.token_to_id(pad),
         num_labels=num_labels,
         position_embedding_type="absolute",
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -20,8 +20,11 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STORIES: Final = ("tutorial.md", "write_a_plugin.md", "evaluation.md")
+STORIES: Final = ("tutorial.md", "write_a_plugin.md", "evaluation.md", "train_a_student.md")
 """Pages whose blocks are tried one after the other; ``sh`` blocks are only shown."""
+
+NEED_TORCH: Final = ("train_a_student.md",)
+"""Of these stories, those that only ``nox -s students`` tells."""
 
 _FENCE: Final = re.compile(
     r"(?:^<!-- test: (?P<note>\w+) -->\n)?"
@@ -29,6 +32,7 @@ _FENCE: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _BASH: Final = shutil.which("bash") or "bash"
+_TIMEOUT_S: Final = 300  # of one block: trainings take longest
 _DEFAULT_PORTS: Final = {"9250": "listen", "9251": "admin"}
 
 
@@ -88,9 +92,16 @@ def page(request) -> Page:
     return _page(request.param)
 
 
-@pytest.fixture(params=STORIES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.students] if name in NEED_TORCH else [])
+        for name in STORIES
+    ]
+)
 def story(request) -> Page:
     """Every page that is tried from top to bottom."""
+    if request.param in NEED_TORCH:
+        pytest.importorskip("torch", reason="needs torch: nox -s students")
     return _page(ROOT / "docs" / request.param)
 
 
@@ -154,7 +165,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=_TIMEOUT_S,
             check=False,
         )
         assert result.returncode == 0, f"{commands}\n{result.stdout}"

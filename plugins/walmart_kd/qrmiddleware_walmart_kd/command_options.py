@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -51,6 +52,13 @@ CatalogueFieldsOption = Annotated[
 ]
 
 
+ScratchOption = Annotated[
+    str,
+    typer.Option(help="Begin from nothing: vocabulary,layers,hidden,heads, as 4000,2,128,2."),
+]
+_TRAINING: Final = ("torch", "transformers", "accelerate")
+
+
 class Loss(StrEnum):
     """What a student learns by."""
 
@@ -58,6 +66,22 @@ class Loss(StrEnum):
     POINTWISE = "pointwise"
     SOFT = "soft"
     HARD = "hard"
+
+
+def need_training() -> None:
+    """Look for the libraries of the extra ``train`` before any work begins.
+
+    Raises:
+        ConfigError: If one is not installed.
+    """
+    missing = [name for name in _TRAINING if find_spec(name) is None]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        message = (
+            f"{', '.join(missing)} {verb} not installed: "
+            "pip install 'qrmiddleware-walmart-kd[train]'"
+        )
+        raise ConfigError(message)
 
 
 def names(told: str) -> tuple[str, ...]:

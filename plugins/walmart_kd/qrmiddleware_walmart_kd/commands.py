@@ -15,6 +15,7 @@ from qrmiddleware_walmart_kd.command_options import (
     Loss,
     MaxTokensOption,
     RateOption,
+    ScratchOption,
     SeedOption,
     ShareOption,
     StepsOption,
@@ -25,6 +26,7 @@ from qrmiddleware_walmart_kd.command_options import (
     folds,
     layers_of,
     names,
+    need_training,
     numbers,
     say,
 )
@@ -123,6 +125,7 @@ def gather(
 def warm_up(
     work: WorkArgument,
     base: BaseOption = "minilm",
+    scratch: ScratchOption = "",
     to: Annotated[Path | None, typer.Option(help="Else WORK/warm.")] = None,
     labels: WeakLabelsOption = None,
     steps: StepsOption = 600,
@@ -138,12 +141,16 @@ def warm_up(
 
         qrm walmart-kd warm-up ./work --labels ./work/catalogue.labels.jsonl
         --labels ./work/minilm.labels.jsonl --base ./my-checkpoint --steps 2000
+
+        qrm walmart-kd warm-up ./work --scratch 2000,2,64,2 --rate 5e-3
     """
+    need_training()
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
-    warm = stages.warm_up(work, base, fitting=fitting, labels=labels or (), to=to)
+    begin = stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base
+    warm = stages.warm_up(work, begin, fitting=fitting, labels=labels or (), to=to)
     say(f"{warm}: the teacher to be")
 
 
@@ -194,6 +201,7 @@ def teach(
 
         qrm walmart-kd teach ./work --base Qwen/Qwen3-0.6B --lora-rank 16 --rate 2e-4
     """
+    need_training()
     from qrmiddleware.distill.lora import Lora
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
@@ -233,6 +241,7 @@ def label(
 
         qrm walmart-kd label ./work
     """
+    need_training()
     from qrmiddleware_walmart_kd.recipes import stages
 
     with counting("labelling") as bar:
@@ -260,10 +269,7 @@ def student(
     layers: Annotated[
         str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")
     ] = "2",
-    scratch: Annotated[
-        str,
-        typer.Option(help="Begin from nothing: vocabulary,layers,hidden,heads, as 4000,2,128,2."),
-    ] = "",
+    scratch: ScratchOption = "",
     share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
@@ -284,6 +290,7 @@ def student(
 
         qrm walmart-kd student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
     """
+    need_training()
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 

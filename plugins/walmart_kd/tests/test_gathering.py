@@ -131,7 +131,7 @@ def test_the_same_data_gives_the_same_pairs(gathered, work):
 def test_texts_are_what_the_plugin_will_read_of_a_hit(gathered, work):
     gathered(1)
 
-    assert read_texts(work)["k0"] == "Acme kettle 0 steel Acme"
+    assert read_texts(work)["k0"] == "Acme kettle 1 l steel Acme"
 
 
 def test_a_fold_that_is_not_there_is_named(gathered):

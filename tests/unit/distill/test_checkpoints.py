@@ -36,7 +36,7 @@ def accelerate():
 def begin(accelerate):
     seed_everything(3)
     accelerator = accelerate.Accelerator(cpu=True)
-    encoder = tiny_encoder(TITLES, vocabulary=60, layers=1, hidden=8, heads=2, seed=3)
+    encoder = tiny_encoder(TITLES, vocabulary=60, layers=1, hidden=8, heads=2, dropout=0.1, seed=3)
     optimizer = adamw(encoder.model, rate=1e-2)
     schedule = linear_schedule(optimizer, warmup_steps=2, steps=12)
     model, prepared = accelerator.prepare(encoder.model, optimizer)

@@ -3,20 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from qrmiddleware.distill.calibrating import fit_calibration
 from qrmiddleware.distill.exporting.export import export_student
-from qrmiddleware.distill.exporting.probes import Probe
+from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
 from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.distill.modelling import Encoder
 from qrmiddleware.students.manifest import Calibration, Inputs, Manifest, Provenance
 from qrmiddleware_walmart_kd.recipes.gathering import Gathered
 from qrmiddleware_walmart_kd.recipes.train import Fitting, logits_of
 
-RECIPE = "walmart_kd"
-PROBES = 60
+RECIPE: Final = "walmart_kd"
+PROBES: Final = 200
+"""Pairs on which an export is compared with its checkpoint, at most."""
 
 
 def calibrate(
@@ -94,8 +96,23 @@ def export(
 def probes_of(
     lists: Sequence[QueryList], texts: Mapping[str, str], *, count: int = PROBES
 ) -> list[Probe]:
-    """Take pairs of the training to compare the export on: what it will be asked is like them."""
+    """Take pairs of the training to compare the export on: what it will be asked is like them.
+
+    The first product of every query comes first, then the second ones, so that all queries are
+    among the probes before any has many. Where the training has few pairs, the exporter's own
+    probes fill up what is missing.
+
+    Args:
+        lists: What was learnt from.
+        texts: By ``doc_id``.
+        count: Probes at most.
+    """
+    longest = max((len(item.candidates) for item in lists), default=0)
     pairs = (
-        (item.query, texts[candidate.doc_id]) for item in lists for candidate in item.candidates[:2]
+        (item.query, texts[item.candidates[place].doc_id])
+        for place in range(longest)
+        for item in lists
+        if place < len(item.candidates)
     )
-    return [probe for probe, _ in zip(pairs, range(count), strict=False)]
+    found = list(islice(dict.fromkeys(pairs), count))
+    return found if len(found) >= LEAST else [*found, *default_probes()[: LEAST - len(found)]]

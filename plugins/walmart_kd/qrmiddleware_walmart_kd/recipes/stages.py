@@ -76,7 +76,7 @@ class StudentPlan:
 
 def warm_up(
     work: Path,
-    base: str,
+    base: str | Tiny,
     *,
     fitting: Fitting,
     labels: Sequence[Path] = (),
@@ -89,7 +89,7 @@ def warm_up(
 
     Args:
         work: Folder of the training.
-        base: Checkpoint.
+        base: Checkpoint, or a size to begin from scratch with.
         fitting: How it learns.
         labels: Files of labels that need no judgments, averaged; the catalogue's if empty.
         to: Where the checkpoint goes; ``warm`` in the folder if not given.
@@ -99,7 +99,11 @@ def warm_up(
     """
     target = to or work / WARM
     lists = _weak_lists(work, labels)
-    encoder = load_classifier(base, seed=fitting.seed)
+    encoder = (
+        _tiny(work, base, seed=fitting.seed)
+        if isinstance(base, Tiny)
+        else load_classifier(base, seed=fitting.seed)
+    )
     _fit(work, encoder, lists, "soft", fitting=fitting, what="warming up the teacher")
     _save_teacher(encoder, target, fitting)
     return target
@@ -208,7 +212,7 @@ def learn_student(work: Path, plan: StudentPlan, *, checkpoint: Path) -> Encoder
 def student_lists(work: Path, plan: StudentPlan) -> list[QueryList]:
     """Return what a student learns from: the share of queries, with the teachers' targets."""
     files = plan.labels or (work / TEACHER_LABELS,)
-    teachers = [read_labels(file) for file in files]
+    teachers = [read_labels(file) if file.exists() else () for file in files]
     for file, labels in zip(files, teachers, strict=True):
         if not labels:
             message = f"{file} has no labels: label the pairs first, with `qrm walmart-kd label`"
@@ -256,18 +260,21 @@ def finish(
 
 
 def _begin(work: Path, plan: StudentPlan) -> Encoder:
-    base = plan.base
-    if isinstance(base, Tiny):
-        texts = [text for pair in read_pairs(work / PAIRS) for text in (pair.query, pair.text)]
-        return tiny_encoder(
-            texts,
-            vocabulary=base.vocabulary,
-            layers=base.layers,
-            hidden=base.hidden,
-            heads=base.heads,
-            seed=plan.fitting.seed,
-        )
-    return load_encoder(base, layers=plan.layers, seed=plan.fitting.seed)
+    if isinstance(plan.base, Tiny):
+        return _tiny(work, plan.base, seed=plan.fitting.seed)
+    return load_encoder(plan.base, layers=plan.layers, seed=plan.fitting.seed)
+
+
+def _tiny(work: Path, size: Tiny, *, seed: int) -> Encoder:
+    texts = [text for pair in read_pairs(work / PAIRS) for text in (pair.query, pair.text)]
+    return tiny_encoder(
+        texts,
+        vocabulary=size.vocabulary,
+        layers=size.layers,
+        hidden=size.hidden,
+        heads=size.heads,
+        seed=seed,
+    )
 
 
 def _fit(
