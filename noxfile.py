@@ -94,7 +94,8 @@ def students(session: nox.Session) -> None:
     """Train, export and run tiny students, on every runtime; and measure coverage of all that."""
     with_torch(session, "qrm-bench", "students", "--smoke")
     # What needs no torch runs too: coverage is of the modules as a whole.
-    pytest = ("pytest", *STUDENT_TESTS, "-m", "not slow and not gpu", "--durations=10")
+    quick = ("-m", "not slow and not gpu", "--timeout=400")  # torch may take a minute to load
+    pytest = ("pytest", *STUDENT_TESTS, *quick, "--durations=10")
     with_torch(session, "coverage", "run", "-m", *pytest, *session.posargs)
     modules = f"--include={','.join(STUDENT_MODULES)}"
     with_torch(session, "coverage", "report", modules, "--fail-under=90")

@@ -20,7 +20,9 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to bind; 0 takes a free one.")] = 9250,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Leave configuration, rules, rewrites and judgments in this folder."),
+        typer.Option(
+            help="Leave catalogue, judgments, rules, student and configuration in this folder."
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder for the embedded engine's data; else in memory.")
@@ -35,7 +37,8 @@ def demo(
     """Show what it does: a shop of our own making, searched without and with a pipeline.
 
     Makes a catalogue, indexes it, starts the proxy, prints three searches before and after,
-    and serves a page that shows both side by side.
+    and serves a page that shows both side by side. A student that was trained on this catalogue
+    reranks, where the plugin walmart_kd is installed.
 
     Examples:
 

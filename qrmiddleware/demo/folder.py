@@ -10,38 +10,63 @@ import typer
 import yaml
 
 from qrmiddleware.demo.catalogue import write_products
-from qrmiddleware.demo.indexing import INDEX
+from qrmiddleware.demo.indexing import INDEX, UNRANKED
 from qrmiddleware.demo.judgments import judge_unfit, write_judgments
 from qrmiddleware.demo.remedies import render_rules, rewrite_rows
+from qrmiddleware.demo.reranking import STUDENT, copy_student
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
 
 CONFIG = "qrmiddleware.yaml"
 PRODUCTS = "products.jsonl"
+ENGINE_WEIGHT = 1.0
+"""Chosen on the searches that the student was trained on, by the script that trained it."""
 TEMPLATE = """\
 # Serve the demo's shop again with: qrm serve --config {config}
 {upstream}
 pipelines:
   shop:
     index: ["{index}"]
-    rewriters:
+    rewriters: &rewriters
       - {{plugin: rules, path: rules.txt}}
       - {{plugin: rewrite_table, path: rewrites.sqlite, limit: 3}}
     # Written and checked by people who know the shop: as good as the shopper's own words.
-    merge: {{policy: dis_max, boost: 1.0}}
+    merge: &merge {{policy: dis_max, boost: 1.0}}
 """
+RERANKING = """\
+    # A small network that was trained on this catalogue; student/student.json says how.
+    rewards:
+      - {{plugin: walmart_kd, model: {student}, runtime: {runtime}}}
+    engine_weight: {engine_weight}
+  # The same without the network, to compare with: ?qrm_pipeline={unranked}
+  {unranked}:
+    index: ["{index}"]
+    rewriters: *rewriters
+    merge: *merge
+"""
+RUNTIME = "{device: cpu, inter_threads: 1, intra_threads: 1}"
+"""Threads are given, as measuring them would take longer than all else at start."""
 
 
-def write_folder(folder: Path, stock: Stock, *, upstream: Mapping[str, object]) -> Path:
+def write_folder(
+    folder: Path,
+    stock: Stock,
+    *,
+    upstream: Mapping[str, object],
+    rerank: bool,
+    engine_weight: float = ENGINE_WEIGHT,
+) -> Path:
     """Write the shop, what its team prepared, and the configuration; returns the latter's path.
 
     Args:
         folder: Is there already; files of the demo in it are replaced.
         stock: What the files are made from.
         upstream: The configuration's section of that name.
+        rerank: Have the student rerank; the configuration then names it.
+        engine_weight: Of the engine's own score beside it.
 
     Raises:
-        ConfigError: If the plugins of the demo are not installed.
+        ConfigError: If the plugins of the demo are not installed, or the student is damaged.
     """
     rules, rewrites = render_rules(stock.vocabulary), rewrite_rows(stock.vocabulary)
     (folder / "rules.txt").write_text(rules, encoding="utf-8", newline="\n")
@@ -51,11 +76,21 @@ def write_folder(folder: Path, stock: Stock, *, upstream: Mapping[str, object]) 
     unfit = judge_unfit(stock.queries, stock.products, stock.qrels)
     write_judgments(folder, stock.queries, stock.qrels, unfit)
     write_products(folder / PRODUCTS, stock.products)
+    if rerank:
+        copy_student(folder)
     config = folder / CONFIG
     section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
-    config.write_text(
-        TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX), encoding="utf-8"
+    template = TEMPLATE + RERANKING * rerank
+    told = template.format(
+        config=CONFIG,
+        upstream=section,
+        index=INDEX,
+        student=STUDENT,
+        runtime=RUNTIME,
+        engine_weight=engine_weight,
+        unranked=UNRANKED,
     )
+    config.write_text(told, encoding="utf-8")
     return config
 
 

@@ -14,7 +14,9 @@ from qrmiddleware.errors import UpstreamError
 INDEX: Final = "qrm-demo"
 BATCH: Final = 500
 PLACEHOLDER: Final = "%QUERY%"
-PLAIN: Final = "?qrm_pipeline=_none"
+PLAIN: Final = "_none"
+UNRANKED: Final = "unranked"
+"""Names of pipelines: of none, and of the one that does not rerank."""
 PATIENCE_MS: Final = 10_000
 ANALYZERS: Final = ("english", "standard")
 """Best first: a bare Elasticsearch may lack all but the standard one."""
@@ -90,13 +92,14 @@ class Shop:
             tick(count)
         await self._call("POST", f"/{INDEX}/_refresh")
 
-    async def search(self, text: str, *, size: int, plain: bool) -> dict[str, Any]:
-        """Search once; ``plain`` goes round the pipeline."""
+    async def search(self, text: str, *, size: int, pipeline: str = "") -> dict[str, Any]:
+        """Search once, through the shop's own pipeline or the one that is named."""
         body = _encode(search_body(text) | {"size": size})
-        return await self._call("POST", f"/{INDEX}/_search" + (PLAIN if plain else ""), body)
+        named = f"?qrm_pipeline={pipeline}" if pipeline else ""
+        return await self._call("POST", f"/{INDEX}/_search{named}", body)
 
     async def rankings(
-        self, texts: Sequence[str], *, size: int, plain: bool
+        self, texts: Sequence[str], *, size: int, pipeline: str = ""
     ) -> list[tuple[str, ...]]:
         """Search for many texts in one ``_msearch``; returns each one's doc_ids, best first.
 
@@ -106,7 +109,8 @@ class Shop:
         for text in texts:
             lines += [{}, search_body(text) | {"size": size, "_source": False}]
         body = b"".join(_encode(line) + b"\n" for line in lines)
-        path = f"/{INDEX}/_msearch" + (PLAIN if plain else f"?qrm_timeout_ms={PATIENCE_MS}")
+        named = f"&qrm_pipeline={pipeline}" if pipeline else ""
+        path = f"/{INDEX}/_msearch?qrm_timeout_ms={PATIENCE_MS}{named}"
         reply = await self._call("POST", path, body, ndjson=True)
         for text, answer in zip(texts, reply["responses"], strict=True):
             if "error" in answer:

@@ -1,7 +1,7 @@
 """What the pipeline changes over all judged searches, and how that is shown."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from qrmiddleware.demo.indexing import INDEX, PLACEHOLDER, SEARCH, Shop
+from qrmiddleware.demo.indexing import INDEX, PLACEHOLDER, PLAIN, SEARCH, UNRANKED, Shop
 from qrmiddleware.demo.judgments import EXACT, JudgedQuery
 from qrmiddleware.demo.measures import CUTOFF, ndcg
 from qrmiddleware.demo.stock import Stock
@@ -22,40 +22,78 @@ SAME = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """nDCG of one search: with the engine alone, and through the pipeline."""
+    """nDCG of one search.
+
+    Attributes:
+        before: With the engine alone.
+        unranked: With rules and rewrites; ``None`` where nothing reranks, as it is ``after`` then.
+        after: Through the whole pipeline.
+    """
 
     query: JudgedQuery
     before: float
+    unranked: float | None
     after: float
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Means over some searches."""
+    """Means over some searches.
+
+    Attributes:
+        better: Searches that the whole pipeline improves on the engine alone.
+        worse: Likewise.
+    """
 
     name: str
     count: int
     before: float
+    unranked: float | None
     after: float
     better: int
     worse: int
 
 
-async def measure(shop: Shop, stock: Stock, tick: Callable[[int], object]) -> list[Measured]:
-    """Run every judged search both ways; ``tick`` is told how many more are done."""
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Means over all searches, and over parts of them.
+
+    Attributes:
+        groups: Each sort of search.
+        unseen: The searches that the student was not trained on; ``None`` where nothing reranks.
+    """
+
+    total: Group
+    groups: tuple[Group, ...]
+    unseen: Group | None = None
+
+
+async def measure(
+    shop: Shop, stock: Stock, tick: Callable[[int], object], *, reranks: bool
+) -> list[Measured]:
+    """Run every judged search in every way; ``tick`` is told how many more are done."""
     measured: list[Measured] = []
-    qrels = stock.qrels
     for start in range(0, len(stock.queries), BATCH):
         batch = stock.queries[start : start + BATCH]
-        texts = [query.text for query in batch]
-        before = await shop.rankings(texts, size=CUTOFF, plain=True)
-        after = await shop.rankings(texts, size=CUTOFF, plain=False)
-        measured += [
-            Measured(query, ndcg(old, qrels[query.query_id]), ndcg(new, qrels[query.query_id]))
-            for query, old, new in zip(batch, before, after, strict=True)
-        ]
+        before = await _values(shop, stock, batch, PLAIN)
+        after = await _values(shop, stock, batch, "")
+        unranked: Sequence[float | None] = [None] * len(batch)
+        if reranks:
+            unranked = await _values(shop, stock, batch, UNRANKED)
+        measured += map(Measured, batch, before, unranked, after)
         tick(len(batch))
     return measured
+
+
+async def _values(
+    shop: Shop, stock: Stock, queries: Sequence[JudgedQuery], pipeline: str
+) -> list[float]:
+    texts = [query.text for query in queries]
+    rankings = await shop.rankings(texts, size=CUTOFF, pipeline=pipeline)
+    return [
+        ndcg(ranking, stock.qrels[query.query_id])
+        for query, ranking in zip(queries, rankings, strict=True)
+    ]
 
 
 def group_name(query: JudgedQuery) -> str:
@@ -63,49 +101,77 @@ def group_name(query: JudgedQuery) -> str:
     return f"{query.kind} ({query.remedy})" if query.remedy else query.kind
 
 
-def summarise(measured: Sequence[Measured]) -> tuple[Group, list[Group]]:
-    """Return means over all searches, and over each sort in the order of its first search."""
+def summarise(measured: Sequence[Measured], *, seen: Collection[int] | None = None) -> Summary:
+    """Return means over all searches, and over each sort in the order of its first search.
+
+    Args:
+        measured: At least one.
+        seen: Folds that the student was trained on; ``None`` where nothing reranks.
+    """
     groups: dict[str, list[Measured]] = {}
     for one in measured:
         groups.setdefault(group_name(one.query), []).append(one)
-    return _group("all", measured), [_group(name, members) for name, members in groups.items()]
+    new = [one for one in measured if seen is not None and one.query.fold not in seen]
+    return Summary(
+        _group("all", measured),
+        tuple(_group(name, members) for name, members in groups.items()),
+        _group("all it has not seen", new) if new else None,
+    )
 
 
 def _group(name: str, members: Sequence[Measured]) -> Group:
+    unranked = [one.unranked for one in members if one.unranked is not None]
     return Group(
         name,
         len(members),
         mean(one.before for one in members),
+        mean(unranked) if unranked else None,
         mean(one.after for one in members),
         sum(one.after - one.before > SAME for one in members),
         sum(one.before - one.after > SAME for one in members),
     )
 
 
-def means_table(total: Group, groups: Iterable[Group]) -> Table:
+def means_table(summary: Summary) -> Table:
     """Show the means, the total last."""
+    reranks = summary.total.unranked is not None
     table = Table(box=box.SIMPLE_HEAD, title="mean nDCG@10, all judged searches")
     table.add_column("searches", no_wrap=True)
-    for heading in ("count", "alone", "pipeline", "change", "better", "worse"):
+    headings = ("alone", "rules", "student") if reranks else ("alone", "pipeline", "change")
+    for heading in ("count", *headings, "better", "worse"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for group in groups:
+    for group in summary.groups:
         table.add_row(*_cells(group))
     table.add_section()
-    table.add_row(*_cells(total), style="bold")
+    table.add_row(*_cells(summary.total), style="bold")
+    if summary.unseen is not None:
+        table.add_row(*_cells(summary.unseen), style="bold")
     return table
 
 
 def _cells(group: Group) -> tuple[str | Text, ...]:
-    change = group.after - group.before
+    before, after = f"{group.before:.3f}", f"{group.after:.3f}"
+    change = group.after - (group.before if group.unranked is None else group.unranked)
     colour = "green" if change > SAME else "red" if change < -SAME else ""
+    values = (
+        (before, after, Text(f"{change:+.3f}", style=colour))
+        if group.unranked is None
+        else (before, f"{group.unranked:.3f}", Text(after, style=colour))
+    )
+    return (group.name, str(group.count), *values, str(group.better), str(group.worse))
+
+
+def told_of_reranking(summary: Summary) -> str:
+    """Say in a sentence or two what the student adds, and what of that is no memory."""
+    total, unseen = summary.total, summary.unseen
+    if total.unranked is None or unseen is None or unseen.unranked is None:
+        return ""
     return (
-        group.name,
-        str(group.count),
-        f"{group.before:.3f}",
-        f"{group.after:.3f}",
-        Text(f"{change:+.3f}", style=colour),
-        str(group.better),
-        str(group.worse),
+        "The student was trained on this catalogue and on the judgments of "
+        f"{total.count - unseen.count} of these searches. Reranking changes the mean by "
+        f"{total.after - total.unranked:+.3f} over all of them, and by "
+        f"{unseen.after - unseen.unranked:+.3f} over the {unseen.count} that neither it nor its "
+        "teacher has seen. It reorders what was found; what was not, it cannot find."
     )
 
 
@@ -176,7 +242,7 @@ def _short_query(text: str) -> dict[str, Any]:
 
 
 def page_data(
-    stock: Stock, total: Group, groups: Iterable[Group], *, engine: str, examples: Sequence[str]
+    stock: Stock, summary: Summary, *, engine: str, examples: Sequence[str]
 ) -> dict[str, Any]:
     """Return what the page asks for as ``demo.json``."""
     return {
@@ -187,5 +253,10 @@ def page_data(
         "placeholder": PLACEHOLDER,
         "body": SEARCH,
         "judgments": {query.text.lower(): stock.qrels[query.query_id] for query in stock.queries},
-        "report": {"all": total, "groups": list(groups)},
+        "report": {
+            "all": summary.total,
+            "groups": summary.groups,
+            "unseen": summary.unseen,
+            "told": told_of_reranking(summary),
+        },
     }

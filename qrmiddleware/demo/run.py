@@ -22,8 +22,9 @@ from qrmiddleware.config.settings import ListenSettings, Settings
 from qrmiddleware.demo import report
 from qrmiddleware.demo.catalogue import Product
 from qrmiddleware.demo.folder import CONFIG, write_folder
-from qrmiddleware.demo.indexing import INDEX, Shop
+from qrmiddleware.demo.indexing import INDEX, PLAIN, Shop
 from qrmiddleware.demo.measures import CUTOFF
+from qrmiddleware.demo.reranking import NO_RERANKING, can_rerank, seen_folds
 from qrmiddleware.demo.site import PATH, DemoSite
 from qrmiddleware.demo.stock import Stock, make_stock
 from qrmiddleware.errors import ConfigError
@@ -54,7 +55,7 @@ class DemoOptions:
         upstream: URL of a real cluster; empty for the embedded engine.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        keep: Folder for configuration, rules, rewrites and judgments, which is left behind.
+        keep: Folder for catalogue, judgments, rules, student and configuration; it is left behind.
         data: Folder for the embedded engine's data; memory if neither it nor ``keep`` is given.
         once: Print, and end instead of serving.
         yes: Overwrite an index of the demo's name in a real cluster without asking.
@@ -103,8 +104,8 @@ async def _demo(
     options: DemoOptions, listener: socket.socket, folder: Path, console: Console
 ) -> None:
     _stop_on_sigterm()
-    stock = make_stock()
-    config = write_folder(folder, stock, upstream=_upstream(options))
+    stock, rerank = make_stock(), can_rerank()
+    config = write_folder(folder, stock, upstream=_upstream(options), rerank=rerank)
     settings = load_settings(config, flags={"log.level": "warning"})
     async with _serving(settings, listener) as (url, site), aiohttp.ClientSession(url) as session:
         shop = Shop(session)
@@ -113,8 +114,8 @@ async def _demo(
         console.print(f"{len(stock.products):,} products of our own making are in {engine}.\n")
         for text in SHOWN:
             await _compare(shop, stock, text, console)
-        total, groups = await _measure(shop, stock, console)
-        site.publish(report.page_data(stock, total, groups, engine=engine, examples=EXAMPLES))
+        summary = await _measure(shop, stock, console, rerank=rerank)
+        site.publish(report.page_data(stock, summary, engine=engine, examples=EXAMPLES))
         _print_commands(console, url, options, engine)
         if not options.once:
             console.print("Ctrl-C stops the demo.")
@@ -211,19 +212,19 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Any]:
 
 
 async def _compare(shop: Shop, stock: Stock, text: str, console: Console) -> None:
-    before = await shop.search(text, size=CUTOFF, plain=True)
-    after = await shop.search(text, size=CUTOFF, plain=False)
+    before = await shop.search(text, size=CUTOFF, pipeline=PLAIN)
+    after = await shop.search(text, size=CUTOFF)
     console.print(report.comparison_table(text, before, after, stock.grades(text)))
 
 
-async def _measure(
-    shop: Shop, stock: Stock, console: Console
-) -> tuple[report.Group, list[report.Group]]:
+async def _measure(shop: Shop, stock: Stock, console: Console, *, rerank: bool) -> report.Summary:
     with _progress(console, "measuring", len(stock.queries)) as tick:
-        measured = await report.measure(shop, stock, tick)
-    total, groups = report.summarise(measured)
-    console.print(report.means_table(total, groups))
-    return total, groups
+        measured = await report.measure(shop, stock, tick, reranks=rerank)
+    summary = report.summarise(measured, seen=seen_folds() if rerank else None)
+    console.print(report.means_table(summary))
+    console.print(report.told_of_reranking(summary) if rerank else NO_RERANKING, highlight=False)
+    console.print()
+    return summary
 
 
 def _print_commands(console: Console, url: str, options: DemoOptions, engine: str) -> None:
@@ -233,7 +234,7 @@ def _print_commands(console: Console, url: str, options: DemoOptions, engine: st
     console.print("\nor from Python:\n")
     console.print(Text(report.python_program(url, text, engine=engine), "cyan"), soft_wrap=True)
     if options.keep is not None:
-        console.print(f"\nRules, rewrites and judgments are in {options.keep}; serve them again:")
+        console.print(f"\nThe shop and all that serves it is in {options.keep}; serve it again:")
         console.print(f"\n  qrm serve --config {options.keep / CONFIG}")
     console.print(f"\nSee both side by side: [bold]{url}{PATH}[/]")
     if options.once:

@@ -141,7 +141,7 @@ def read_gains(told: Iterable[str]) -> dict[str, float]:
     """Read gains that are written ``CLASS=GAIN``.
 
     Raises:
-        ConfigError: If one is written otherwise.
+        ConfigError: If one is written otherwise, or is not between 0 and 1.
     """
     gains: dict[str, float] = {}
     for each in told:
@@ -151,4 +151,7 @@ def read_gains(told: Iterable[str]) -> dict[str, float]:
         except ValueError as error:
             message = f"gain {each!r}: write CLASS=GAIN, such as S=0.5"
             raise ConfigError(message) from error
+        if not 0.0 <= gains[name.strip()] <= 1.0:
+            message = f"gain {each!r}: a gain is between 0 and 1"
+            raise ConfigError(message)
     return gains

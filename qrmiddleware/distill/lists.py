@@ -123,11 +123,6 @@ def own_share(
     return batch[process::processes] or (batch[process % len(batch)],)
 
 
-def batches_an_epoch(lists: Sequence[QueryList], sampling: Sampling) -> int:
-    """Count an epoch's batches, for schedules and progress bars."""
-    return len(epoch_batches(lists, sampling, epoch=0))
-
-
 def shorten(item: QueryList, hits: int, rng: Random) -> QueryList:
     """Take ``hits`` products spread over the targets: one of each equal part of their order."""
     count = len(item.candidates)

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.batches import Row
 from qrmiddleware.students.devices import Place
 from qrmiddleware.students.manifest import Pooling
+from qrmiddleware.students.queueing import Vectors
 from qrmiddleware.students.team import Team
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Encoder:

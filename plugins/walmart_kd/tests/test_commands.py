@@ -15,7 +15,7 @@ from qrmiddleware_walmart_kd.commands import app
 from qrmiddleware_walmart_kd.recipes import gathering
 
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
-STAGES = ("gather", "warm-up", "teach", "label", "student")
+STAGES = ("gather", "warm-up", "teach", "label", "student", "two-tower")
 
 
 def run(*words):

@@ -58,7 +58,9 @@ def export(
     max_tokens: Annotated[
         int | None, typer.Option(min=4, help="Of an input; else 128, or as many as it can read.")
     ] = None,
-    max_query_tokens: Annotated[int, typer.Option(min=1, help="Of a query.")] = 32,
+    max_query_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Of a query; else 32, or half of an input.")
+    ] = None,
     prompt: Annotated[
         str, typer.Option(help="A generator's input; {query} stands for the query.")
     ] = "{query}",
@@ -107,12 +109,12 @@ def export(
 
     optional = {
         "max_tokens": max_tokens,
+        "max_query_tokens": max_query_tokens,
         "query_prefix": query_prefix,
         "text_prefix": text_prefix,
     }
     inputs: dict[str, Any] = {
         "fields": _names(fields),
-        "max_query_tokens": max_query_tokens,
         "prompt": prompt,
         **{key: value for key, value in optional.items() if value is not None},
     }

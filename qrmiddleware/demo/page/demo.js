@@ -311,16 +311,22 @@ function markExample(text) {
 function showReport(report) {
   const mean = report?.all;
   if (!mean) return;
+  const reranks = isNumber(mean.unranked);
+  const middle = reranks ? `${mean.unranked.toFixed(3)} with rules and rewrites, ` : "";
   at("report-mean").textContent = `Mean over ${mean.count} searches: ${mean.before.toFixed(3)} with the engine `
-    + `alone, ${mean.after.toFixed(3)} through the pipeline; ${mean.better} better, ${mean.worse} worse, `
+    + `alone, ${middle}${mean.after.toFixed(3)} through the pipeline; ${mean.better} better, ${mean.worse} worse, `
     + `${mean.count - mean.better - mean.worse} the same.`;
-  at("report-rows").replaceChildren(...list(report.groups).map((group) => {
+  at("report-told").textContent = report.told ?? "";
+  at("report-unranked").hidden = !reranks;
+  const unseen = report.unseen ? [{ ...report.unseen, name: "all that the student has not seen" }] : [];
+  at("report-rows").replaceChildren(...[...list(report.groups), ...unseen].map((group) => {
     const change = group.after - group.before;
     const className = change > 0.0005 ? "gain" : change < -0.0005 ? "loss" : "";
     return element("tr", {},
       element("th", { scope: "row", text: group.name }),
       element("td", { text: String(group.count) }),
       element("td", { text: group.before.toFixed(3) }),
+      reranks ? element("td", { text: isNumber(group.unranked) ? group.unranked.toFixed(3) : "" }) : null,
       element("td", { text: group.after.toFixed(3) }),
       element("td", { className, text: signed(change) }));
   }));

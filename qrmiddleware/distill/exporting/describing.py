@@ -29,6 +29,8 @@ ESCI_GAINS: Final[Mapping[str, float]] = {
     "irrelevant": 0.0,
 }
 """What ESCI's classes are worth to its ranking measure."""
+_FRAME: Final = 3
+"""Special tokens of a pair, at least: before, between and after."""
 _LETTERS: Final = {name[0]: name for name in ESCI_GAINS}
 
 
@@ -186,7 +188,23 @@ def _inputs(reference: Reference, wished: Inputs | None) -> Inputs:
     if "max_tokens" not in given:
         trained = surrounding.max_tokens if surrounding else None
         facts["max_tokens"] = min(trained or wished.max_tokens, most or wished.max_tokens)
+    if checkpoint.kind == "cross_encoder":
+        longest = facts.get("max_tokens", wished.max_tokens)
+        facts["max_query_tokens"] = _query_length(wished, longest, told="max_query_tokens" in given)
     return wished.model_copy(update=facts)
+
+
+def _query_length(wished: Inputs, longest: int, *, told: bool) -> int:
+    """Leave a text some of the tokens that a pair has: half of them where nothing is told."""
+    if not told:
+        return min(wished.max_query_tokens, max(1, longest // 2))
+    if wished.max_query_tokens + _FRAME >= longest:
+        message = (
+            f"inputs.max_query_tokens is {wished.max_query_tokens}, which leaves a text nothing of "
+            f"{longest} tokens: give fewer"
+        )
+        raise ConfigError(message)
+    return wished.max_query_tokens
 
 
 def _lowers(tokenizer: Mapping[str, Any]) -> bool:

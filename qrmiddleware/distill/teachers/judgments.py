@@ -3,23 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.labels import Outcome, Pair, Unlabelled, label_for
 from qrmiddleware.errors import ConfigError
 
 Judgments: TypeAlias = Mapping[tuple[str, str], str]
 """Grade by query (its text) and doc_id."""
-
-GRADES_0_TO_3: Final[Mapping[str, float]] = MappingProxyType(
-    {"0": 0.0, "1": 1 / 3, "2": 2 / 3, "3": 1.0}
-)
-"""Targets of four grades, evenly apart."""
-
-ESCI_GAINS: Final[Mapping[str, float]] = MappingProxyType(dict(ESCI.gains))
-"""Targets of exact, substitute, complement, irrelevant."""
 
 
 class JudgmentTeacher:

@@ -12,7 +12,7 @@ import numpy as np
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.devices import load_ctranslate2
-from qrmiddleware.students.generator.gate import Wanted
+from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.generator.options import DecodingOptions
 from qrmiddleware.students.generator.stepwise import Hypothesis, Logits, Tokens
 

@@ -1,15 +1,13 @@
 """Let so many calls compute at once, so many wait, and refuse the rest."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Final
 
 from qrmiddleware.errors import OverloadError
-
-Wanted = Callable[[], bool]
-"""Whether anybody still waits for the answer."""
+from qrmiddleware.students.engine import Wanted
 
 _LOOK_S: Final = 0.005
 """How often a waiting call looks whether it is still wanted."""

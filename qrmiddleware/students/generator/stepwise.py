@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qrmiddleware.students.generator.gate import Wanted
+from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.generator.options import DecodingOptions
 from qrmiddleware.students.generator.terms import State, Terms
 

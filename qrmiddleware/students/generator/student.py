@@ -19,6 +19,7 @@ from qrmiddleware.students.devices import (
     on_cpu,
     warn_of_cpu,
 )
+from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.folder import StudentFolder, read_student
 from qrmiddleware.students.generator.decoders import (
     Decoder,
@@ -26,13 +27,14 @@ from qrmiddleware.students.generator.decoders import (
     EncoderDecoder,
     Prompt,
 )
-from qrmiddleware.students.generator.gate import Gate, Wanted
+from qrmiddleware.students.generator.gate import Gate
 from qrmiddleware.students.generator.options import DecodingOptions
 from qrmiddleware.students.generator.prompts import Prompts
 from qrmiddleware.students.generator.stepwise import Hypothesis, StepwiseSearch
 from qrmiddleware.students.generator.terms import Terms, read_terms
 from qrmiddleware.students.generator.texts import normalised
 from qrmiddleware.students.manifest import Kind
+from qrmiddleware.students.opened import always
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.students.team import count_cores
 from qrmiddleware.students.tokens import load_tokenizer
@@ -42,10 +44,6 @@ TERMS_FILE: Final = "terms.txt"
 
 _KIND: Final[tuple[Kind]] = ("generator",)
 _DEFAULT: Final = DecodingOptions()
-
-
-def _always() -> bool:
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ class Generator:
         query: str,
         options: DecodingOptions = _DEFAULT,
         *,
-        wanted: Wanted = _always,
+        wanted: Wanted = always,
     ) -> tuple[Generated, ...]:
         """Write rewrites of a query, likeliest first.
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from qrmiddleware.demo.report import (
     page_data,
     python_program,
     summarise,
+    told_of_reranking,
 )
 
 
@@ -23,8 +25,8 @@ def printed(table, width=100):
     return capture.get()
 
 
-def measured(kind, before, after, remedy=""):
-    return Measured(JudgedQuery("Q1", "words", kind, remedy), before, after)
+def measured(kind, before, after, remedy="", *, unranked=None, fold=0):
+    return Measured(JudgedQuery("Q1", "words", kind, remedy, fold=fold), before, unranked, after)
 
 
 def reply(*titles):
@@ -40,9 +42,18 @@ RUN = [
 ]
 
 
-def test_means_are_taken_over_all_and_over_each_sort_of_search():
-    total, groups = summarise(RUN)
+RERANKED = [
+    measured("head", 0.5, 1.0, unranked=0.8),
+    measured("misspelling", 0.0, 0.6, "unsolved", unranked=0.7, fold=3),
+    measured("head", 0.2, 0.9, unranked=0.8, fold=3),
+]
 
+
+def test_means_are_taken_over_all_and_over_each_sort_of_search():
+    summary = summarise(RUN)
+    total, groups = summary.total, summary.groups
+
+    assert (total.unranked, summary.unseen) == (None, None)
     assert (total.before, total.after) == pytest.approx((0.4, 0.675))
     assert (total.count, total.better, total.worse) == (4, 2, 1)
     assert [(g.name, g.count) for g in groups] == [
@@ -53,11 +64,35 @@ def test_means_are_taken_over_all_and_over_each_sort_of_search():
 
 
 def test_the_means_fit_a_narrow_terminal_whole():
-    text = printed(means_table(*summarise([*RUN, measured("misspelling", 0, 1, "unsolved")])), 80)
+    text = printed(means_table(summarise([*RUN, measured("misspelling", 0, 1, "unsolved")])), 80)
 
     assert "…" not in text
     assert "misspelling (unsolved)" in text
     assert "+0.800" in text
+
+
+def test_what_reranking_adds_has_a_column_of_its_own_and_fits_too():
+    text = printed(means_table(summarise(RERANKED, seen={0, 1, 2})), 80)
+
+    assert "…" not in text
+    assert re.search(r"misspelling \(unsolved\) +1 +0.000 +0.700 +0.600 +1 +0", text)
+    assert re.search(r"all +3 +0.233 +0.767 +0.833 +3 +0", text)
+    assert re.search(r"all it has not seen +2 +0.100 +0.750 +0.750 +2 +0", text)
+
+
+def test_what_the_student_has_not_seen_is_told_apart():
+    summary = summarise(RERANKED, seen={0, 1, 2})
+
+    told = told_of_reranking(summary)
+
+    assert (summary.unseen.count, summary.unseen.unranked) == (2, 0.75)
+    assert "judgments of 1 of these searches" in told
+    assert "+0.067 over all of them" in told
+    assert "+0.000 over the 2 that neither it nor its teacher has seen" in told
+
+
+def test_nothing_is_told_of_reranking_where_nothing_reranks():
+    assert told_of_reranking(summarise(RUN)) == ""
 
 
 def test_a_comparison_shows_hits_and_judgments_side_by_side():
@@ -97,10 +132,14 @@ def test_the_python_program_is_for_the_engines_own_client(engine, module):
 
 def test_the_page_is_given_what_it_asks_for(stock):
     data = json.loads(
-        msgspec.json.encode(page_data(stock, *summarise(RUN), engine="e", examples=["sofa"]))
+        msgspec.json.encode(
+            page_data(stock, summarise(RERANKED, seen={0}), engine="e", examples=["sofa"])
+        )
     )
 
     assert data["judgments"]["sneakers"] == stock.grades("sneakers")
-    assert data["report"]["all"]["count"] == 4
+    assert data["report"]["all"]["count"] == 3
+    assert data["report"]["unseen"]["count"] == 2
+    assert data["report"]["told"].startswith("The student was trained on this catalogue")
     assert data["report"]["groups"][0]["name"] == "head"
     assert data["placeholder"] in json.dumps(data["body"])

@@ -66,3 +66,9 @@ def test_gains_are_read_as_they_are_written():
 def test_a_gain_that_is_no_number_is_an_error():
     with pytest.raises(ConfigError, match="CLASS=GAIN"):
         read_gains(["E=much"])
+
+
+@pytest.mark.parametrize("gain", ["1.5", "-0.1", "nan"])
+def test_a_gain_that_is_read_is_between_0_and_1(gain):
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        read_gains([f"E={gain}"])

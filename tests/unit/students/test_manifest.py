@@ -34,6 +34,7 @@ def test_survives_being_written_and_read():
         ({"calibration": {"slope": float("inf")}}, "slope"),
         ({"quality": {"nDCG@10": float("nan")}}, "finite"),
         ({"inputs": {"max_tokens": 10**9}}, "max_tokens"),
+        ({"inputs": {"fields": []}}, "fields"),
         ({"schema_version": 2}, "schema_version"),
     ],
 )

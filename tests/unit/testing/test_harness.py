@@ -112,6 +112,26 @@ def test_a_plugin_that_fails_aside_of_searches_is_caught(hook):
         check_plugin(plugin)
 
 
+@pytest.mark.parametrize("status", [{"device": "cpu"}, None])
+def test_a_plugin_that_says_how_it_does_passes(status):
+    class Talks(Upper):
+        @hookimpl
+        def qrm_status(self):
+            return status
+
+    check_plugin(Talks())
+
+
+def test_a_status_that_is_no_mapping_is_caught():
+    class Talks(Upper):
+        @hookimpl
+        def qrm_status(self):
+            return "fine"
+
+    with pytest.raises(PluginError, match="not a mapping"):
+        check_plugin(Talks())
+
+
 def test_a_plugin_is_shut_down_though_it_failed():
     closed = []
 

@@ -92,6 +92,14 @@ def test_lengths_are_those_of_training(make_reference):
     )
 
 
+def test_a_query_leaves_a_text_half_of_a_pair_where_nothing_is_told(make_reference):
+    single = make_reference(id2label={"0": "x"}, max_position_embeddings=24)
+
+    made = describe(single, Wishes())
+
+    assert (made.inputs.max_tokens, made.inputs.max_query_tokens) == (24, 12)
+
+
 def test_prefixes_are_those_of_training_unless_said_otherwise(make_reference):
     reference = make_reference("bert", "bi_encoder", trained=96)
     trained = replace(reference.checkpoint.sentence_transformer, query_prefix="query: ")
@@ -121,6 +129,11 @@ REFUSED = [
     ({"kind": "cross_encoder"}, Wishes(gains=(1.0, 2.0)), "must be from 0 to 1"),
     ({"kind": "bi_encoder"}, Wishes(labels=("a",)), "labels and gains are of a cross_encoder"),
     ({"kind": "bi_encoder"}, Wishes(calibration=Calibration()), "a calibration is of a cross"),
+    (
+        {"id2label": {"0": "x"}},
+        Wishes(inputs=Inputs(max_query_tokens=31, max_tokens=34)),
+        "which leaves a text nothing of 34 tokens",
+    ),
     (
         {"id2label": {"0": "x"}},
         Wishes(inputs=Inputs(text_prefix="p: ")),
