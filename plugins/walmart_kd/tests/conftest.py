@@ -1,6 +1,7 @@
 """Students to serve, as small as can be."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,13 @@ def make() -> Iterator[Callable[..., WalmartKd]]:
     yield make_plugin
     for plugin in made:
         plugin.qrm_shutdown()
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerator() -> None:
+    """Begin each training as in a process of its own, where accelerate has chosen nothing yet."""
+    if state := sys.modules.get("accelerate.state"):
+        state.AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture
