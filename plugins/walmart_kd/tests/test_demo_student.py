@@ -56,20 +56,29 @@ def test_the_catalogue_is_not_asked_about_what_people_judged(script, tmp_path):
     }
 
 
-def test_the_weight_is_chosen_without_a_look_at_the_fold_that_is_held_out(script, stock):
-    def ranked(trained_on, held_out):
-        return {
-            query.query_id: held_out if query.fold == script.HELD_OUT else trained_on
-            for query in stock.queries
-        }
+def ranked(stock, trained_on, held_out, **by_kind):
+    return {
+        query.query_id: held_out if query.fold == 3 else by_kind.get(query.kind, trained_on)
+        for query in stock.queries
+    }
 
-    found = {f"weight_{weight}": ranked(0.5, 0.9) for weight in script.WEIGHTS}
-    found |= {"_none": ranked(0.1, 0.2), "unranked": ranked(0.4, 0.5), "weight_2.0": ranked(0.6, 0)}
+
+def test_the_weight_is_chosen_without_a_look_at_the_fold_that_is_held_out(script, stock):
+    found = {f"weight_{weight}": ranked(stock, 0.3, 0.9) for weight in script.WEIGHTS}
+    found |= {"_none": ranked(stock, 0.1, 0.2), "unranked": ranked(stock, 0.4, 0.5)}
+    found |= {f"weight_{weight}": ranked(stock, 0.6, 0.0) for weight in (2.0, 4.0)}
 
     weight, quality = script.report(stock, found)
 
     assert weight == 2.0
     assert list(quality.values()) == [0.2, 0.5, 0.0]
+
+
+def test_a_weight_that_harms_one_sort_of_search_is_not_chosen_for_the_rest(script, stock):
+    found = {f"weight_{w}": ranked(stock, 0.9, 0.5, tail=0.3) for w in script.WEIGHTS}
+    found |= {"unranked": ranked(stock, 0.4, 0.5), "weight_4.0": ranked(stock, 0.5, 0.5)}
+
+    assert script.choose_weight(stock, found) == 4.0
 
 
 @pytest.mark.slow
