@@ -81,7 +81,7 @@ def measure(
     proxy = f"http://127.0.0.1:{PORT}/{index}"
     words: list[str] = []
     for arm in arms:
-        seen = f";trained_on={' '.join(map(str, arm.seen_folds))}" if arm.seen_folds else ""
+        seen = f";trained_on={','.join(map(str, arm.seen_folds))}" if arm.seen_folds else ""
         pipeline = _plain(arm.name) if arm.rewards else "_none"
         words += ["--arm", f"{arm.name}={proxy};pipeline={pipeline}{seen}"]
     asked = ("--folds", str(fold), "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
