@@ -33,6 +33,7 @@ FOLDS: Final = (0, 1, 2, 3)
 INDEX: Final = "icecat"
 MEASURES: Final = ("nDCG@10 condensed", "nDCG@10", "Judged@10")
 ANALYZERS: Final = {"elasticsearch": "standard", "opensearch": "english"}
+BRANDS: Final = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}
 SEEN: Final = {fold: tuple(other for other in FOLDS if other != fold) for fold in FOLDS}
 WORST: Final = 12
 TOLD: Final = {
@@ -67,7 +68,7 @@ def main(
         for name, engine in engines.items():
             found = evaluate_all(training, data, engine, work / "measured" / name, wanted)
             write_json(found, work / "measured" / f"{name}.json")
-            pages.append(section(f"{name.capitalize()}, analyzer {ANALYZERS[name]}", found))
+            pages.append(section(f"{BRANDS[name]}, analyzer {ANALYZERS[name]}", found))
     head = (HERE / "page_head.md").read_text(encoding="utf-8")
     PAGE.write_text("\n".join([head.strip(), "", *pages]).strip() + "\n", encoding="utf-8")
     typer.echo(PAGE.read_text(encoding="utf-8"))
