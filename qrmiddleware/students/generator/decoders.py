@@ -34,7 +34,12 @@ class Decoder(ABC):
     _repeats_prefix: bool
     """Whether the runtime returns what it was told to begin with, too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: Any,  # noqa: ANN401 one of ctranslate2's
+    ) -> None:
+        self._model = model
         self.vocabulary = _vocabulary(folder)
         self.ids: Mapping[str, int] = {
             token: place for place, token in reversed(list(enumerate(self.vocabulary)))
@@ -51,6 +56,10 @@ class Decoder(ABC):
         self.end = self.ids[name]
         self.unknown: str = config.get("unk_token", "<unk>")
         self._folder = folder
+
+    def close(self) -> None:
+        """Free the model."""
+        self._model.unload_model()
 
     def beams(self, prompt: Prompt, options: DecodingOptions) -> list[Hypothesis]:
         """Find the likeliest texts; it cannot be stopped on its way."""
@@ -156,10 +165,6 @@ class Decoder(ABC):
         return [self.vocabulary[token] for token in tokens]
 
     @abstractmethod
-    def close(self) -> None:
-        """Free the model."""
-
-    @abstractmethod
     def _decode(
         self,
         prompt: Prompt,
@@ -192,13 +197,8 @@ class DecoderOnly(Decoder):
         model: Any,  # noqa: ANN401 a ctranslate2.Generator
         fixed: Prompt,
     ) -> None:
-        super().__init__(folder)
-        self._model = model
+        super().__init__(folder, model)
         self._fixed = fixed
-
-    def close(self) -> None:
-        """Free the model."""
-        self._model.unload_model()
 
     def _decode(
         self,
@@ -234,18 +234,6 @@ class EncoderDecoder(Decoder):
     """
 
     _repeats_prefix = True
-
-    def __init__(
-        self,
-        folder: Path,
-        model: Any,  # noqa: ANN401 a ctranslate2.Translator
-    ) -> None:
-        super().__init__(folder)
-        self._model = model
-
-    def close(self) -> None:
-        """Free the model."""
-        self._model.unload_model()
 
     def _decode(
         self,
