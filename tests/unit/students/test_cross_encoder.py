@@ -213,10 +213,15 @@ def test_an_answer_that_nobody_wants_any_more_is_cancelled(uncached):
 def test_a_head_that_gives_no_number_is_an_error_and_not_a_score(folder, make_student):
     harmless = np.array(forward(folder, [0] * 32, [0] * 32).pooler_output)[0]
     bad = pooled_text(folder, "red", "shoe")
-    most = np.argsort(np.sign(bad) * (harmless - bad))[:3]
-    weight = np.zeros((1, 8), np.float32)
-    weight[0, most] = 3e38 * np.sign(bad[most])
-    student = CrossEncoder.open(make_student(head={"out.weight": weight}), PLAIN)
+    apart, middle = bad - harmless, (bad + harmless) / 2
+    slope = 100 / (apart @ apart)
+    head = {  # -1 for what is tried when it opens, 1 for the text; -1 and 1 times 3e38, plus 3e38
+        "dense.weight": (slope * apart)[None, :].astype(np.float32),
+        "dense.bias": np.array([-slope * (apart @ middle)], np.float32),
+        "out.weight": np.array([[3e38]], np.float32),
+        "out.bias": np.array([3e38], np.float32),
+    }
+    student = CrossEncoder.open(make_student(head=head, metadata={"activation": "tanh"}), PLAIN)
 
     with pytest.raises(ValueError, match="'tiny': its head gives numbers that are not"):
         student.scores("red", ["shoe"])
