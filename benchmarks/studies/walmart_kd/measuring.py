@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,8 @@ from qrmiddleware.evaluation.report.saved import read_json
 from qrmiddleware_benchmarks.fronts import qrm
 from qrmiddleware_benchmarks.processes import listening
 
-PORT: Final = 9380
+FIRST_PORT: Final = 9400
+PIPELINE: Final = "study"
 FIELDS: Final = ("title", "description")
 WINDOW: Final = 100
 PATIENCE_MS: Final = 120_000
@@ -58,7 +60,9 @@ class Arm:
 def measure(
     arms: Sequence[Arm], *, data: Path, engine: str, index: str, fold: int, folder: Path
 ) -> Evaluation:
-    """Ask all arms for one fold's queries, through a proxy in front of the engine.
+    """Ask all arms for one fold's queries, each through a proxy of its own before the engine.
+
+    No arm finds scores or vectors of its model remembered since another arm asked for them.
 
     Args:
         arms: The first is the engine alone.
@@ -66,30 +70,35 @@ def measure(
         engine: Its URL.
         index: In it.
         fold: Whose queries.
-        folder: For the configuration and what is measured.
+        folder: For the configurations and what is measured.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings: dict[str, Any] = {
-        "listen": {"port": PORT},
-        "admin": {"port": None},
-        "upstream": {"urls": [engine], "timeout_ms": PATIENCE_MS},
-        "pipelines": {_plain(arm.name): arm.pipeline() for arm in arms if arm.rewards},
-    }
-    config = folder / "qrmiddleware.yaml"
-    config.write_text(json.dumps(settings, indent=1), encoding="utf-8")  # JSON is YAML
     saved = folder / "evaluation.json"
-    proxy = f"http://127.0.0.1:{PORT}/{index}"
     words: list[str] = []
-    for arm in arms:
-        seen = f";trained_on={','.join(map(str, arm.seen_folds))}" if arm.seen_folds else ""
-        pipeline = _plain(arm.name) if arm.rewards else "_none"
-        words += ["--arm", f"{arm.name}={proxy};pipeline={pipeline}{seen}"]
-    asked = ("--folds", str(fold), "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
-    how = ("--no-cache", "--timeout", "120", "--warmup", "3", "--json", str(saved))
-    with listening((qrm(), "serve", "-c", str(config)), PORT):
-        command = (qrm(), "eval", "run", "--data", str(data), *asked, *how, *words)
+    with ExitStack() as proxies:
+        for port, arm in enumerate(arms, FIRST_PORT):
+            config = folder / f"{_plain(arm.name)}.yaml"
+            _write_config(config, arm, engine, port)
+            proxies.enter_context(listening((qrm(), "serve", "-c", str(config)), port))
+            seen = f";trained_on={','.join(map(str, arm.seen_folds))}" if arm.seen_folds else ""
+            pipeline = PIPELINE if arm.rewards else "_none"
+            asked = f"http://127.0.0.1:{port}/{index};pipeline={pipeline}"
+            words += ["--arm", f"{arm.name}={asked}{seen}"]
+        queries = ("--folds", str(fold), "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
+        how = ("--no-cache", "--timeout", "120", "--warmup", "3", "--json", str(saved))
+        command = (qrm(), "eval", "run", "--data", str(data), *queries, *how, *words)
         subprocess.run(command, check=True)  # noqa: S603 our own command
     return read_json(saved)
+
+
+def _write_config(file: Path, arm: Arm, engine: str, port: int) -> None:
+    settings: dict[str, Any] = {
+        "listen": {"port": port},
+        "admin": {"port": None},
+        "upstream": {"urls": [engine], "timeout_ms": PATIENCE_MS},
+        "pipelines": {PIPELINE: arm.pipeline()},
+    }
+    file.write_text(json.dumps(settings, indent=1), encoding="utf-8")  # JSON is YAML
 
 
 def together(title: str, parts: Sequence[Evaluation]) -> Evaluation:
