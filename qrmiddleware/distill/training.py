@@ -162,7 +162,8 @@ def reporting(
 
     Yields:
         A function to call with each step's number, counted from 1, and its loss; the bar shows a
-        running mean of about the last fifty.
+        running mean of about the last fifty. Where no terminal shows a bar, such as in a file,
+        there is a line for every tenth of the steps.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -175,20 +176,36 @@ def reporting(
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not shown, refresh_per_second=2) as progress:
         task = progress.add_task(description, total=steps, completed=done, loss="-")
-        yield _running_mean(progress, task)
+        yield _running_mean(progress, task, lines=shown and not console.is_terminal)
 
 
-def _running_mean(progress: Progress, task: TaskID) -> Report:
+def _running_mean(progress: Progress, task: TaskID, *, lines: bool) -> Report:
     mean: list[float] = []
+    tenths = max(1, int(progress.tasks[task].total or 0) // 10)
 
     def report(step: int, loss: float) -> None:
         mean[:] = [loss if not mean else mean[0] + (loss - mean[0]) / _MEMORY]
         progress.update(task, completed=step, loss=f"{mean[0]:.4f}")
+        if lines and step % tenths == 0:
+            told = progress.tasks[task]
+            progress.console.print(
+                f"{told.description}: {step}/{told.total} steps, loss {mean[0]:.4f}, "
+                f"{told.elapsed or 0:.0f} s",
+                highlight=False,
+                soft_wrap=True,
+            )
 
     return report
 
 
 _MEMORY = 50  # steps
+
+
+def is_main_process() -> bool:
+    """Tell whether this is the process that writes, of those that learn together."""
+    from accelerate import PartialState
+
+    return bool(PartialState().is_main_process)
 
 
 def machine() -> str:

@@ -32,7 +32,7 @@ _FENCE: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _BASH: Final = shutil.which("bash") or "bash"
-_TIMEOUT_S: Final = 300  # of one block: trainings take longest
+_TIMEOUT_S: Final = 600  # of one block: trainings take longest
 _DEFAULT_PORTS: Final = {"9250": "listen", "9251": "admin"}
 
 

@@ -20,7 +20,7 @@ def check_output(block, printed, page, shell):
     assert missing is None, f"{page.name}:{block.line}: {missing!r} not in\n{printed}"
 
 
-@pytest.mark.timeout(900)  # a story that trains takes minutes on a busy machine
+@pytest.mark.timeout(1800)  # a story that trains takes minutes on a busy machine
 def test_a_reader_who_does_what_the_page_says_sees_what_it_says(story, shell):
     printed = ""
 

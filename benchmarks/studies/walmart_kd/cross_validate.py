@@ -8,7 +8,7 @@ and OpenSearch, and writes ``docs/walmart_kd_icecat.md``:
 
 The data is that of ``benchmarks/studies/icecat``. What is in the work folder already is not made
 again. On two cores all of it takes some hours; ``--arms "towers margin"`` trains
-one student a fold, and ``--seeds 3`` trains the two-tower students three times.
+one student a fold, and ``--seeds 3`` trains the two-tower students of each loss three times.
 """
 
 import subprocess
@@ -166,7 +166,7 @@ def _students(base: Path, wanted: Sequence[str], seeds: int) -> Iterator[Student
     yield from chosen
     for seed in range(1, seeds):
         for name, command in chosen:
-            if name.startswith("towers "):
+            if name.startswith("towers ") and "--share" not in command:
                 yield seeded(name, seed), (*command, "--seed", f"{seed}")
 
 

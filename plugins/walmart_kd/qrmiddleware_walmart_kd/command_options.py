@@ -84,6 +84,21 @@ def need_training() -> None:
         raise ConfigError(message)
 
 
+def made_by(stage: str, checkpoint: Path, option: str) -> Path:
+    """Return a checkpoint that an earlier stage leaves.
+
+    Raises:
+        ConfigError: If it is not there.
+    """
+    if not checkpoint.is_dir():
+        message = (
+            f"{checkpoint} is not there: `qrm walmart-kd {stage} {checkpoint.parent}` makes it; "
+            f"or name another checkpoint with {option}"
+        )
+        raise ConfigError(message)
+    return checkpoint
+
+
 def names(told: str) -> tuple[str, ...]:
     """Split names at commas."""
     return tuple(name.strip() for name in told.split(",") if name.strip())

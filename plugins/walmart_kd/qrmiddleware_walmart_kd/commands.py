@@ -25,6 +25,7 @@ from qrmiddleware_walmart_kd.command_options import (
     fields_of,
     folds,
     layers_of,
+    made_by,
     names,
     need_training,
     numbers,
@@ -145,13 +146,15 @@ def warm_up(
         qrm walmart-kd warm-up ./work --scratch 2000,2,64,2 --rate 5e-3
     """
     need_training()
+    from qrmiddleware.distill.training import is_main_process
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
     begin = stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base
     warm = stages.warm_up(work, begin, fitting=fitting, labels=labels or (), to=to)
-    say(f"{warm}: the teacher to be")
+    if is_main_process():
+        say(f"{warm}: the teacher to be")
 
 
 @app.command(no_args_is_help=True)
@@ -203,6 +206,7 @@ def teach(
     """
     need_training()
     from qrmiddleware.distill.lora import Lora
+    from qrmiddleware.distill.training import is_main_process
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
@@ -212,14 +216,15 @@ def teach(
         raise ConfigError(message)
     teacher = stages.teach(
         work,
-        base or str(work / stages.WARM),
+        base or str(made_by("warm-up", work / stages.WARM, "--base")),
         fitting=fitting,
         labels=labels or (),
         to=to,
         lora=Lora(lora_rank, names(lora_targets)) if lora_rank else None,
         recompute=gradient_checkpointing,
     )
-    say(f"{teacher}: the teacher")
+    if is_main_process():
+        say(f"{teacher}: the teacher")
 
 
 @app.command(no_args_is_help=True)
@@ -244,11 +249,12 @@ def label(
     need_training()
     from qrmiddleware_walmart_kd.recipes import stages
 
+    checkpoint = teacher or made_by("teach", work / stages.TEACHER, "--teacher")
     with counting("labelling") as bar:
         task = bar.tasks[0].id
         tally = stages.label(
             work,
-            teacher or work / stages.TEACHER,
+            checkpoint,
             max_tokens=max_tokens,
             to=to,
             tell=lambda done, total: bar.update(task, completed=done, total=total),
@@ -291,6 +297,7 @@ def student(
         qrm walmart-kd student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
     """
     need_training()
+    from qrmiddleware.distill.training import is_main_process
     from qrmiddleware_walmart_kd.recipes import stages
     from qrmiddleware_walmart_kd.recipes.train import Fitting
 
@@ -304,6 +311,8 @@ def student(
     )
     checkpoint = work / "students" / to.resolve().name
     encoder = stages.learn_student(work, plan, checkpoint=checkpoint)
+    if not is_main_process():
+        return
     manifest = stages.finish(
         work, plan, encoder, to, checkpoint=checkpoint, replace=replace, licence=licence
     )
@@ -340,19 +349,18 @@ def two_tower(
 
     Examples:
 
-        qrm models export sentence-transformers/all-MiniLM-L6-v2 --to ./models/minilm
+        qrm models export minilm --to ./models/minilm
 
         qrm walmart-kd two-tower ./work --base ./models/minilm --to ./models/towers
     """
-    from qrmiddleware.distill.label_store import read_labels
+    need_training()
     from qrmiddleware_walmart_kd.recipes import stages, two_tower
 
-    files = labels or [work / stages.TEACHER_LABELS]
     manifest = two_tower.learn_queries(
         work,
         base,
         to,
-        teachers=[read_labels(file) for file in files],
+        teachers=stages.read_teachers(work, labels or ()),
         towers=two_tower.Towers(loss.value, share, steps, rate, pull=pull, seed=seed),
         replace=replace,
     )

