@@ -203,7 +203,7 @@ _MEMORY = 50  # steps
 
 def is_main_process() -> bool:
     """Tell whether this is the process that writes, of those that learn together."""
-    from accelerate import PartialState
+    from accelerate import PartialState  # noqa: PLC0415 loads torch
 
     return bool(PartialState().is_main_process)
 
