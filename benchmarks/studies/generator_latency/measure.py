@@ -43,7 +43,7 @@ WAYS: Final[Mapping[str, DecodingOptions]] = {
 
 def decoder_only() -> Any:  # noqa: ANN401 a class of a heavy library
     """Make a small Qwen3 with random weights."""
-    import transformers  # noqa: PLC0415 heavy
+    import transformers
 
     return transformers.Qwen3ForCausalLM(
         transformers.Qwen3Config(
@@ -65,7 +65,7 @@ def decoder_only() -> Any:  # noqa: ANN401 a class of a heavy library
 
 def encoder_decoder() -> Any:  # noqa: ANN401 a class of a heavy library
     """Make a small T5 with random weights: a deep encoder, and a decoder of two layers."""
-    import transformers  # noqa: PLC0415 heavy
+    import transformers
 
     return transformers.T5ForConditionalGeneration(
         transformers.T5Config(
@@ -92,7 +92,7 @@ SHAPES: Final = {
 
 def make_generator(folder: Path, family: str, network: Any) -> Path:  # noqa: ANN401 as above
     """Write a student's folder, with weights stored as int8."""
-    import transformers  # noqa: PLC0415 heavy
+    import transformers
 
     checkpoint, target = folder / f"{family}-checkpoint", folder / family
     network.save_pretrained(checkpoint)
@@ -138,7 +138,7 @@ def measure(rewriter: Generator, draw: random.Random) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure both shapes, and print a table."""
-    import torch  # noqa: PLC0415 heavy
+    import torch
 
     draw = random.Random(7)  # noqa: S311 not a secret
     torch.manual_seed(7)
