@@ -147,6 +147,88 @@ def soft_cross_entropy(logits: "Tensor", targets: "Tensor") -> "Tensor":
     return -(_full(targets) * log_softmax(_full(logits), dim=-1)).sum(-1).mean()
 
 
+def distribution_kl(student: "Tensor", teacher: "Tensor", *, temperature: float = 1.0) -> "Tensor":
+    """Divergence of a student's classes from a teacher's, both softened.
+
+    Args:
+        student: Logits before the softmax, shape (pairs, classes).
+        teacher: Likewise, or log-probabilities; no gradient flows into them.
+        temperature: Divides both; above 1 the teacher's small probabilities count for more. The
+            loss is multiplied by its square, so that gradients stay as large.
+
+    Returns:
+        The mean of KL(teacher || student) over pairs, in nats; 0 where both say the same.
+
+    Raises:
+        ValueError: If shapes differ, there is nothing to learn from, or the temperature is not
+            positive.
+
+    Source: Hinton et al. 2015, arXiv:1503.02531, section 2.
+    """
+    from torch.nn.functional import kl_div, log_softmax
+
+    _check(student, teacher, None)
+    if not temperature > 0:
+        message = f"temperature {temperature}: it has to be positive"
+        raise ValueError(message)
+    said = log_softmax(_full(student) / temperature, dim=-1)
+    wanted = log_softmax(_full(teacher.detach()) / temperature, dim=-1)
+    return kl_div(said, wanted, reduction="batchmean", log_target=True) * temperature**2
+
+
+def alignment(
+    standard: "Tensor",
+    augmented: "Tensor",
+    *,
+    temperature: float = 0.1,
+    classes: "Tensor | None" = None,
+    symmetric: bool = False,
+    stop_gradient: bool = True,
+) -> "Tensor":
+    """Contrast of two views in a batch: each should find its own other view among all.
+
+    -log of exp(cos(standard i, augmented i) / t) over the sum of exp(cos(standard i, augmented j)
+    / t) for all j.
+
+    Args:
+        standard: Vectors of any length, shape (pairs, width).
+        augmented: Of the same pairs, same shape.
+        temperature: t.
+        classes: Class of each pair, shape (pairs,): other pairs of the same class are then no
+            negatives, since nothing says that their vectors should differ.
+        symmetric: Mean of this and of each augmented view finding its standard one.
+        stop_gradient: Let ``augmented`` be a target that does not move towards ``standard``.
+
+    Returns:
+        The mean over pairs, in nats.
+
+    Raises:
+        ValueError: If shapes do not fit, or there is nothing to learn from.
+
+    Source: InfoNCE, van den Oord et al. 2018, arXiv:1807.03748, equation 4, between the views of
+    CRSD, arXiv:2510.11056 (abstract: contrastive); temperature, stopped gradient and what counts
+    as a negative are our reading.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    _check(standard, augmented, None)
+    if standard.dim() != _PAIRED or (classes is not None and classes.shape != standard.shape[:1]):
+        message = (
+            f"views of shape {tuple(standard.shape)}: (pairs, width) is needed, and a class each"
+        )
+        raise ValueError(message)
+    targets = augmented.detach() if stop_gradient else augmented
+    ours, theirs = (normalize(_full(view), dim=-1) for view in (standard, targets))
+    cosines = ours @ theirs.T / temperature
+    own = torch.arange(len(cosines), device=cosines.device)
+    if classes is not None:
+        same = (classes[:, None] == classes[None, :]) & (own[:, None] != own[None, :])
+        cosines = cosines.masked_fill(same, -torch.inf)
+    loss = cross_entropy(cosines, own)
+    return (loss + cross_entropy(cosines.T, own)) / 2 if symmetric else loss
+
+
 def pointwise_mse(
     student: "Tensor", teacher: "Tensor", *, mask: "Tensor | None" = None, scale: Scale = RAW
 ) -> "Tensor":

@@ -172,6 +172,82 @@ def test_a_soft_label_gives_the_cross_entropy_worked_by_hand(torch):
     assert got.item() == pytest.approx(-(math.log(0.25) + math.log(0.75)) / 2)
 
 
+def test_softened_distributions_give_the_divergence_worked_by_hand(torch):
+    teacher, student = torch.tensor([[math.log(3), 0.0]]), torch.zeros(1, 2)
+
+    plain = losses.distribution_kl(student, teacher)
+    softened = losses.distribution_kl(student, teacher, temperature=2.0)
+
+    assert plain.item() == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
+    share = math.sqrt(3) / (1 + math.sqrt(3))
+    by_hand = share * math.log(2 * share) + (1 - share) * math.log(2 * (1 - share))
+    assert softened.item() == pytest.approx(4 * by_hand)
+
+
+def test_a_student_that_says_the_same_diverges_by_nothing_and_moves_no_teacher(torch):
+    teacher = torch.tensor([[1.0, 2.0, -3.0]], requires_grad=True)
+    student = (teacher.detach() + 5.0).requires_grad_()
+
+    loss = losses.distribution_kl(student, teacher, temperature=3.0)
+    loss.backward()
+
+    assert loss.item() == pytest.approx(0.0, abs=1e-5)
+    assert teacher.grad is None
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
+def test_a_temperature_is_positive(torch, temperature):
+    with pytest.raises(ValueError, match=r"temperature .* has to be positive"):
+        losses.distribution_kl(torch.zeros(1, 2), torch.zeros(1, 2), temperature=temperature)
+
+
+def test_aligned_views_give_the_contrast_worked_by_hand(torch):
+    standard, augmented = torch.eye(2) * 3, torch.tensor([[1.0, 0.5], [0.2, 1.0]])
+    first, second = math.hypot(1, 0.5), math.hypot(0.2, 1)
+    cosines = [[1 / first, 0.2 / second], [0.5 / first, 1 / second]]
+
+    one_way = losses.alignment(standard, augmented)
+    both_ways = losses.alignment(standard, augmented, symmetric=True)
+
+    def missed(own, other):
+        return math.log1p(math.exp((other - own) / 0.1))
+
+    rows = (missed(cosines[0][0], cosines[0][1]) + missed(cosines[1][1], cosines[1][0])) / 2
+    columns = (missed(cosines[0][0], cosines[1][0]) + missed(cosines[1][1], cosines[0][1])) / 2
+    assert one_way.item() == pytest.approx(rows, rel=1e-4)
+    assert one_way.item() == pytest.approx(0.00287086, rel=1e-4)
+    assert both_ways.item() == pytest.approx((rows + columns) / 2, rel=1e-4)
+
+
+def test_pairs_of_one_class_are_no_negatives_of_each_other(torch):
+    views = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+    apart = losses.alignment(views, views)
+    forgiven = losses.alignment(views, views, classes=torch.tensor([4, 4, 5]))
+
+    by_hand = (2 * math.log1p(math.exp(-10)) + math.log1p(2 * math.exp(-10))) / 3
+    assert apart.item() > 0.4
+    assert forgiven.item() == pytest.approx(by_hand, rel=1e-3)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_the_augmented_view_moves_only_where_its_gradient_is_not_stopped(torch, stopped):
+    standard = torch.tensor([[1.0, 0.2], [0.1, 1.0]], requires_grad=True)
+    augmented = torch.tensor([[1.0, 0.5], [0.2, 1.0]], requires_grad=True)
+
+    losses.alignment(standard, augmented, stop_gradient=stopped).backward()
+
+    assert standard.grad.abs().sum() > 0
+    assert (augmented.grad is None) is stopped
+
+
+def test_views_are_rows_with_a_class_each(torch):
+    with pytest.raises(ValueError, match=r"views of shape \(4,\)"):
+        losses.alignment(torch.zeros(4), torch.zeros(4))
+    with pytest.raises(ValueError, match=r"\(pairs, width\) is needed, and a class each"):
+        losses.alignment(torch.eye(2), torch.eye(2), classes=torch.zeros(3))
+
+
 @pytest.mark.parametrize(
     "loss", [losses.margin_mse, losses.pointwise_mse, losses.soft_bce, losses.soft_cross_entropy]
 )
