@@ -67,9 +67,9 @@ class CatalogueTeacher:
         types = find_types(records, floors or Floors())
         self._kinds = _kinds(types)
         self._known = {kind for kinds in self._kinds.values() for kind in kinds}
-        self._brands = {record.doc_id: _stems(record.brand) for record in records}
+        self._brands = {record.doc_id: stems(record.brand) for record in records}
         self._brand_names = set(self._brands.values()) - {()}
-        self._words = {record.doc_id: _words(record) for record in records}
+        self._words = {record.doc_id: stems_of(record) for record in records}
         told = sha256(repr((self._worth, floors)).encode())
         for record in records:
             told.update(f"{record.doc_id}\0{record.title}\0".encode(errors="surrogatepass"))
@@ -96,10 +96,10 @@ class CatalogueTeacher:
         Raises:
             KeyError: If the catalogue has no such product.
         """
-        stems = _stems(query)
-        if stems in self._brand_names:
-            return self._of_brand(stems, doc_id)
-        asked = self._read(stems)
+        words = stems(query)
+        if words in self._brand_names:
+            return self._of_brand(words, doc_id)
+        asked = self._read(words)
         kinds = self._kinds[doc_id]
         if asked is None or not kinds:
             return None
@@ -119,31 +119,33 @@ class CatalogueTeacher:
             return 1.0
         return self._worth.broader if kind[-1] == asked[-1] else 0.0
 
-    def _read(self, stems: tuple[str, ...]) -> _Asked | None:
+    def _read(self, words: tuple[str, ...]) -> _Asked | None:
         """Find the kind: the longest one at the end, or before "for"."""
-        place = stems.index(_FOR) if _FOR in stems[1:] else len(stems)
-        before, after = stems[:place], stems[place + 1 :]
+        place = words.index(_FOR) if _FOR in words[1:] else len(words)
+        before, after = words[:place], words[place + 1 :]
         for first in range(len(before)):
             if before[first:] in self._known or self._is_head(before[first:]):
                 return _Asked(before[first:], frozenset((*before[:first], *after)))
         return None
 
-    def _is_head(self, stems: tuple[str, ...]) -> bool:
-        return len(stems) == 1 and any(kind[-1] == stems[0] for kind in self._known)
+    def _is_head(self, words: tuple[str, ...]) -> bool:
+        return len(words) == 1 and any(kind[-1] == words[0] for kind in self._known)
 
 
 def _kinds(types: Types) -> Mapping[str, tuple[tuple[str, ...], ...]]:
     return {
-        doc_id: tuple(_stems(phrase) for phrase in phrases)
+        doc_id: tuple(stems(phrase) for phrase in phrases)
         for doc_id, phrases in types.of_product.items()
     }
 
 
-def _stems(text: str) -> tuple[str, ...]:
+def stems(text: str) -> tuple[str, ...]:
+    """Return the stems of a text's words, in order."""
     return tuple(stemmed_query(text).split())
 
 
-def _words(record: Record) -> frozenset[str]:
+def stems_of(record: Record) -> frozenset[str]:
+    """Return the stems of all words of a product: title, brand, description, attributes."""
     values = (value for values in record.attributes.values() for value in values)
     text = " ".join((record.title, record.brand, record.description, *values, *record.flags))
-    return frozenset(_stems(" ".join(words_of(text))))
+    return frozenset(stems(" ".join(words_of(text))))
