@@ -2,64 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field
 
-from qrmiddleware import Hit, Query, hookimpl, patience
-from qrmiddleware.students.settings import RuntimeSettings
+from qrmiddleware import ConfigError, Hit, Query, hookimpl, patience
+from qrmiddleware.students.scoring_options import ScoringOptions
 
 if TYPE_CHECKING:
-    from qrmiddleware_walmart_kd.scoring import Opinion, Scoring
-
-_DEFAULT_KEEP: Final = 25
+    from qrmiddleware.students.manifest import Manifest
+    from qrmiddleware.students.scoring import Opinion, Scoring
 
 
 class WalmartKd:
     """Scores hits with a student distilled from a large model's judgment of relevance."""
 
-    class Settings(BaseModel):
+    class Settings(ScoringOptions):
         """Options of ``plugin: walmart_kd``."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-        model: Path
-        """Folder of the student that decides: a cross-encoder, or a bi-encoder."""
-
-        first: Path | None = None
-        """Folder of a cheaper student that looks at all hits; ``model`` then sees the best only."""
-
-        keep: Annotated[int, Field(ge=1, le=10_000)] = _DEFAULT_KEEP
-        """Hits that ``model`` sees behind ``first``; they stand above all others."""
 
         min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
         """Hits with a lower score are flagged where this stands in ``filters``."""
 
         reward: Literal["score", "logit"] = "score"
         """What a reward is: the score, or the logit in which margins were trained."""
-
-        fields: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-        """Fields of a hit that are read, in order; those of the student's manifest without."""
-
-        vector_field: str | None = None
-        """Field that holds a hit's vector, made by the bi-encoder beforehand."""
-
-        runtime: RuntimeSettings = RuntimeSettings()
-        """Device, threads, batches and bounds, of each student."""
-
-        @field_validator("fields", mode="before")
-        @classmethod
-        def _one_or_many(cls, value: object) -> object:
-            return (value,) if isinstance(value, str) else value
-
-        @model_validator(mode="after")
-        def _keep_goes_with_first(self) -> Self:
-            if self.first is None and "keep" in self.model_fields_set:
-                message = "'keep' says what 'model' sees behind 'first': give 'first' too"
-                raise ValueError(message)
-            return self
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -73,10 +39,11 @@ class WalmartKd:
         Raises:
             ConfigError: If a student is missing, damaged, or of a kind that cannot do what is set.
         """
-        from qrmiddleware_walmart_kd.opening import open_scoring  # noqa: PLC0415 loads numpy
+        from qrmiddleware.students.scoring import open_scoring  # noqa: PLC0415 loads numpy
 
         with ExitStack() as loans:
             self._scoring = open_scoring(self._settings, loans)
+            self._check_reward(self._scoring.model.manifest)
             self._loans = loans.pop_all()
 
     @hookimpl
@@ -112,6 +79,16 @@ class WalmartKd:
             return None
         middle = median(scores)
         return [middle if opinion is None else opinion.score for opinion in opinions]
+
+    def _check_reward(self, model: "Manifest") -> None:
+        options = self._settings
+        if options.reward == "logit" and (model.kind != "cross_encoder" or model.labels):
+            labels = f" with {len(model.labels)} classes" if model.labels else ""
+            problem = (
+                f"`reward: logit` needs a cross_encoder with a single logit, and {options.model} "
+                f"holds a {model.kind}{labels}: leave it out"
+            )
+            raise ConfigError(problem)
 
     def _judge(
         self, query: Query, hits: Sequence[Hit], *, logits: bool = False

@@ -2,15 +2,22 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from qrmiddleware import Hit
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.model import Hit
 from qrmiddleware.students.bi_encoder import BiEncoder, GivenVector
 from qrmiddleware.students.cascade import Cascade, Scorer
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.engine import Wanted
 from qrmiddleware.students.heads import Floats
+from qrmiddleware.students.manifest import Kind, Manifest
 from qrmiddleware.students.opened import always
+from qrmiddleware.students.opening import Student
+from qrmiddleware.students.scoring_options import ScoringOptions
+from qrmiddleware.students.sharing import borrow_student
 from qrmiddleware.students.texts import text_of, value_at
 
 
@@ -121,10 +128,63 @@ class Scoring:
         if any(hit.source for hit in hits):
             names = ", ".join(self.fields)
             message = (
-                f"walmart_kd: no hit of a search has a text in {names}, so none was scored; "
-                "do the documents have these fields, and does the pipeline's `fields` name them?"
+                f"{self.model.manifest.name}: no hit of a search has a text in {names}, so none "
+                "was scored; do the documents have these fields, and does the pipeline's `fields` "
+                "name them?"
             )
             warnings.warn(message, stacklevel=2)
+
+
+def open_scoring(options: ScoringOptions, loans: ExitStack) -> Scoring:
+    """Open one student or two.
+
+    Args:
+        options: Which, and how they are used.
+        loans: Closing it lets go of them.
+
+    Raises:
+        ConfigError: If a student is missing, damaged, or of a kind that cannot do what is set.
+    """
+    first: Student | None = None
+    if options.first is None:
+        model = _borrow(options.model, options, loans, "cross_encoder", "bi_encoder")
+    else:
+        model = _borrow(options.model, options, loans, "cross_encoder")
+        first = _borrow(options.first, options, loans, "cross_encoder", "bi_encoder")
+        _check_fields(options, model.manifest, first.manifest)
+    _check_vectors(options, [student.manifest for student in (model, first) if student])
+    return Scoring(
+        model,
+        options.fields or model.manifest.inputs.fields,
+        first,
+        options.keep,
+        options.vector_field,
+    )
+
+
+def _borrow(path: Path, options: ScoringOptions, loans: ExitStack, *kinds: Kind) -> Student:
+    loan = borrow_student(path, options.runtime, expect=kinds)
+    loans.callback(loan.close)
+    return loan.thing
+
+
+def _check_fields(options: ScoringOptions, model: Manifest, first: Manifest) -> None:
+    if options.fields is None and first.inputs.fields != model.inputs.fields:
+        problem = (
+            f"the student in {options.model} was trained to read {', '.join(model.inputs.fields)}, "
+            f"the one in {options.first} {', '.join(first.inputs.fields)}: say with `fields` what "
+            "both shall read"
+        )
+        raise ConfigError(problem)
+
+
+def _check_vectors(options: ScoringOptions, manifests: Sequence[Manifest]) -> None:
+    if options.vector_field and all(each.kind != "bi_encoder" for each in manifests):
+        problem = (
+            f"vector_field is {options.vector_field!r}, and no student here is a bi_encoder: "
+            "leave it out, or name a bi_encoder's folder as `model` or `first`"
+        )
+        raise ConfigError(problem)
 
 
 @dataclass(frozen=True, slots=True)
