@@ -35,6 +35,11 @@ def fail(message: str) -> None:
     err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
 
 
+def note(message: str) -> None:
+    """Print what the user should know."""
+    err.print(f"[yellow]note:[/] {escape(message)}", soft_wrap=True, highlight=False)
+
+
 def counting() -> Progress:
     """Return a progress bar for work whose length is known; it goes when the work is done."""
     columns = (

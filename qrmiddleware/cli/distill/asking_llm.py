@@ -1,14 +1,13 @@
 """``qrm label llm``: a language model labels pairs."""
 
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from qrmiddleware.asking.endpoint import ATTEMPTS, TIMEOUT_S, EndpointOptions
 from qrmiddleware.cli.console import out
 from qrmiddleware.cli.distill.labelling import (
     FailureLimitOption,
@@ -18,15 +17,25 @@ from qrmiddleware.cli.distill.labelling import (
     labels_file,
     run_teacher,
 )
+from qrmiddleware.cli.model_endpoint import (
+    AttemptsOption,
+    BodyOption,
+    CertificatesOption,
+    EndpointOption,
+    KeyFileOption,
+    KeyVariableOption,
+    ModelOption,
+    TimeoutOption,
+    read_body,
+    read_key,
+)
 from qrmiddleware.distill.classes import ESCI, Classes, read_classes, read_gains
 from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.distill.labelling import Tally
 from qrmiddleware.distill.pair_files import read_pairs
-from qrmiddleware.distill.teachers.endpoint import EndpointOptions
 from qrmiddleware.distill.teachers.llm import LlmOptions, LlmTeacher
 from qrmiddleware.distill.teachers.prompt import load_prompt
 from qrmiddleware.distill.teachers.spending import Prices
-from qrmiddleware.errors import ConfigError
 
 
 class AnswerMode(StrEnum):
@@ -38,22 +47,16 @@ class AnswerMode(StrEnum):
 
 def label_by_llm(
     pairs: PairsArgument,
-    endpoint: Annotated[
-        str, typer.Option(help="URL of the API, such as http://localhost:8000/v1.")
-    ],
-    model: Annotated[str, typer.Option(help="Its name there.")],
+    endpoint: EndpointOption,
+    model: ModelOption,
     labels: LabelsOption = None,
     mode: Annotated[
         AnswerMode,
         typer.Option(help="Classes as JSON, or probabilities read off the first token."),
     ] = AnswerMode.JSON,
-    api_key_env: Annotated[str, typer.Option(help="Environment variable with the API's key.")] = "",
-    api_key_file: Annotated[
-        Path | None, typer.Option(help="File that holds the API's key and nothing else.")
-    ] = None,
-    ca_certs: Annotated[
-        Path | None, typer.Option(help="PEM file of who vouches for https servers.")
-    ] = None,
+    api_key_env: KeyVariableOption = "",
+    api_key_file: KeyFileOption = None,
+    ca_certs: CertificatesOption = None,
     label_class: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,9 +73,7 @@ def label_by_llm(
     longest_text: Annotated[
         int, typer.Option(min=20, help="Characters of a product's text that the model is told.")
     ] = 2000,
-    body: Annotated[
-        str, typer.Option(help="JSON with more keys of the request; null takes one away.")
-    ] = "",
+    body: BodyOption = "",
     top_logprobs: Annotated[
         int, typer.Option(min=1, max=20, help="Candidates to ask for under --mode logprobs.")
     ] = 20,
@@ -83,10 +84,8 @@ def label_by_llm(
     tokens_per_minute: Annotated[
         float, typer.Option(min=0, help="At most, by estimate; 0 for no bound.")
     ] = 0.0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one answer.")] = 60.0,
-    attempts: Annotated[
-        int, typer.Option(min=1, help="How often a busy endpoint is asked for one answer.")
-    ] = 5,
+    timeout: TimeoutOption = TIMEOUT_S,
+    attempts: AttemptsOption = ATTEMPTS,
     price_prompt: Annotated[
         float, typer.Option(min=0, help="Of a million tokens sent, in your currency.")
     ] = 0.0,
@@ -105,7 +104,7 @@ def label_by_llm(
 
     Answers that cannot be read, refusals and silence are counted by reason, and leave their pair
     without a label; the same command asks about it again. Labels are kept as they come. A key is
-    read from the environment or a file, and never shown.
+    read from the environment or a file, and never shown. Needs the extra `llm`.
 
     Examples:
 
@@ -124,7 +123,7 @@ def label_by_llm(
         load_prompt(prompt),
         products_per_prompt=products_per_prompt,
         longest_text=longest_text,
-        body=_body(body),
+        body=read_body(body),
         top_logprobs=top_logprobs,
         concurrency=concurrency,
         prices=prices,
@@ -132,7 +131,7 @@ def label_by_llm(
     )
     asked = EndpointOptions(
         endpoint,
-        _api_key(api_key_env, api_key_file),
+        read_key(api_key_env, api_key_file),
         timeout_s=timeout,
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
@@ -150,37 +149,6 @@ def label_by_llm(
 def _classes(told: Sequence[str] | None, gains: Sequence[str] | None) -> Classes:
     classes = read_classes(told) if told else ESCI
     return classes.with_gains(read_gains(gains)) if gains else classes
-
-
-def _body(text: str) -> Mapping[str, Any]:
-    try:
-        body = json.loads(text or "{}")
-    except ValueError as error:
-        message = f"--body is not JSON: {error}"
-        raise ConfigError(message) from error
-    if not isinstance(body, dict):
-        message = "--body is a JSON object, such as '{\"max_tokens\": 300}'"
-        raise ConfigError(message)
-    return body
-
-
-def _api_key(name: str, file: Path | None) -> str:
-    if name and not os.environ.get(name):
-        message = f"--api-key-env {name}: the environment has no such variable, or it is empty"
-        raise ConfigError(message)
-    if name:
-        return os.environ[name]
-    if file is None:
-        return ""
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"--api-key-file {file}: cannot be read: {error}"
-        raise ConfigError(message) from error
-    if len(key.split()) != 1:
-        message = f"--api-key-file {file}: expected one key and nothing else"
-        raise ConfigError(message)
-    return key
 
 
 def _cost(tally: Tally, prices: Prices) -> str:

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from qrmiddleware.cli.console import err
+from qrmiddleware.cli.console import err, note
 from qrmiddleware.distill.label_store import LabelStore
 from qrmiddleware.distill.labelling import FailureLimit, Tally, label_all
 from qrmiddleware.distill.labels import Teacher
@@ -88,11 +88,6 @@ def run_teacher(
     if tally.stopped:
         interrupted = tally.stopped.startswith("interrupted")
         raise typer.Exit(_INTERRUPTED if interrupted else 1)
-
-
-def note(text: str) -> None:
-    """Say what the user should know."""
-    err.print("[yellow]note:[/]", Text(text), highlight=False, soft_wrap=True)
 
 
 def _bar() -> Progress:

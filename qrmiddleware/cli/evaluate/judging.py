@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,14 +12,26 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from qrmiddleware.cli.console import counting, err, out
+from qrmiddleware.asking.endpoint import ATTEMPTS, TIMEOUT_S, Endpoint, EndpointOptions
+from qrmiddleware.cli.console import counting, err, note, out
 from qrmiddleware.cli.evaluate.pooling import FieldsOption, SeedOption, documents, split_names
+from qrmiddleware.cli.model_endpoint import (
+    AttemptsOption,
+    BodyOption,
+    CertificatesOption,
+    EndpointOption,
+    KeyFileOption,
+    KeyVariableOption,
+    ModelOption,
+    TimeoutOption,
+    read_body,
+    read_key,
+)
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation import formats
 from qrmiddleware.evaluation.agreement import Agreement, Kappa, describe, measure_agreement
 from qrmiddleware.evaluation.collection import JudgedQueries
 from qrmiddleware.evaluation.judging.answers import AnswerLog
-from qrmiddleware.evaluation.judging.endpoint import ChatEndpoint, EndpointOptions
 from qrmiddleware.evaluation.judging.prompt import load_prompt, meanings_for
 from qrmiddleware.evaluation.judging.run import (
     JudgedPairs,
@@ -43,17 +54,14 @@ def judge(
     catalogue: Annotated[
         Path, typer.Option(help="Folder or file of the documents that people judged.")
     ],
-    endpoint: Annotated[
-        str, typer.Option(help="URL of the API, such as http://localhost:8000/v1.")
-    ],
-    model: Annotated[str, typer.Option(help="Its name there.")],
+    endpoint: EndpointOption,
+    model: ModelOption,
     labels: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where labels go; else POOL.judged.*.")
     ] = None,
-    api_key_env: Annotated[str, typer.Option(help="Environment variable with the API's key.")] = "",
-    ca_certs: Annotated[
-        Path | None, typer.Option(help="PEM file of who vouches for https servers.")
-    ] = None,
+    api_key_env: KeyVariableOption = "",
+    api_key_file: KeyFileOption = None,
+    ca_certs: CertificatesOption = None,
     sample: Annotated[
         int, typer.Option(min=20, help="Human-judged pairs to compare the model with.")
     ] = 200,
@@ -67,17 +75,13 @@ def judge(
         Path | None, typer.Option(help="A prompt of your own; docs/evaluation.md shows its form.")
     ] = None,
     fields: FieldsOption = "",
-    body: Annotated[
-        str, typer.Option(help="JSON with more keys of the request; null takes one away.")
-    ] = "",
+    body: BodyOption = "",
     concurrency: Annotated[int, typer.Option(min=1, help="Pairs at a time.")] = 4,
     rate: Annotated[
         float, typer.Option(min=0, help="Most requests a second; 0 for no bound.")
     ] = 0.0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one answer.")] = 60.0,
-    attempts: Annotated[
-        int, typer.Option(min=1, help="How often a busy endpoint is asked for one answer.")
-    ] = 6,
+    timeout: TimeoutOption = TIMEOUT_S,
+    attempts: AttemptsOption = ATTEMPTS,
     answers: Annotated[
         Path | None, typer.Option(help="Where every answer is kept; else POOL.answers.jsonl.")
     ] = None,
@@ -91,7 +95,7 @@ def judge(
     Works with every endpoint that speaks OpenAI's chat completions. First it judges a sample of
     what people have judged; the agreement (Cohen's kappa) is printed with every result. Answers
     are kept as they come: a run that is interrupted goes on where it stopped, and nothing is paid
-    for twice. Labels carry the model's name in the column `source`.
+    for twice. Labels carry the model's name in the column `source`. Needs the extra `llm`.
 
     Examples:
 
@@ -102,12 +106,19 @@ def judge(
         --endpoint https://api.openai.com/v1 --model gpt-4.1-mini --api-key-env OPENAI_API_KEY
     """
     judged = formats.load_judged(data)
-    key = _api_key(api_key_env)
-    asked = EndpointOptions(endpoint, model, key, _body(body), timeout, rate, attempts, ca=ca_certs)
+    asked = EndpointOptions(
+        endpoint,
+        read_key(api_key_env, api_key_file),
+        timeout_s=timeout,
+        requests_per_minute=60 * rate,
+        burst_s=0,
+        attempts=attempts,
+        ca=ca_certs,
+    )
     scale = tuple(range(min(judged.gains), max(judged.gains) + 1))
     meanings = meanings_for(scale, _meanings(grade or ()))
     options = JudgeOptions(
-        model, load_prompt(prompt), meanings, asked.request, concurrency, most_pairs, again=again
+        model, load_prompt(prompt), meanings, read_body(body), concurrency, most_pairs, again=again
     )
     labels = labels or pool.with_suffix(f".judged{pool.suffix}")
     file_format = format_of(labels)
@@ -129,25 +140,6 @@ def judge(
     _compare(result.pairs[: len(compared)], judged, scale, labels)
     if result.stopped or result.unanswered:
         raise typer.Exit(1)
-
-
-def _api_key(name: str) -> str:
-    if name and not os.environ.get(name):
-        message = f"--api-key-env {name}: the environment has no such variable, or it is empty"
-        raise ConfigError(message)
-    return os.environ[name] if name else ""
-
-
-def _body(text: str) -> Mapping[str, Any]:
-    try:
-        body = json.loads(text or "{}")
-    except ValueError as error:
-        message = f"--body is not JSON: {error}"
-        raise ConfigError(message) from error
-    if not isinstance(body, dict):
-        message = "--body is a JSON object, such as '{\"max_tokens\": 300}'"
-        raise ConfigError(message)
-    return body
 
 
 def _meanings(told: Sequence[str]) -> dict[int, str]:
@@ -174,8 +166,10 @@ def _judge(
         task = progress.add_task("judging", total=len(pairs))
 
         async def run() -> JudgedPairs:
-            async with ChatEndpoint(asked) as endpoint:
+            async with Endpoint(asked) as endpoint:
                 with AnswerLog(kept) as log:
+                    if log.note:
+                        note(log.note)
                     return await judge_pairs(
                         pairs, endpoint, log, options, lambda: progress.advance(task)
                     )
@@ -203,7 +197,7 @@ def _tell(result: JudgedPairs, compared: Sequence[PooledPair], labels: Path) -> 
         (result.unanswered, "pairs got no answer; the same command asks again"),
     ):
         if count:
-            err.print(f"[yellow]note:[/] {count:,} {what}", highlight=False, soft_wrap=True)
+            note(f"{count:,} {what}")
     for answer in result.set_aside[:_SHOWN_PROBLEMS]:
         said = Text(f"  {answer.query_id} {answer.doc_id}: {answer.problem}", style="dim")
         err.print(said, soft_wrap=True)
@@ -217,7 +211,7 @@ def _compare(
     """Print and save the agreement with people."""
     twice = list(judged_twice(pairs, judged))
     if not twice:
-        err.print("[yellow]note:[/] no answer to compare with people's judgments yet")
+        note("no answer to compare with people's judgments yet")
         return
     agreement = measure_agreement(twice, scale, relevant_from=judged.relevant_from)
     _print_agreement(agreement)

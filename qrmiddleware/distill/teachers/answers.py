@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from qrmiddleware.asking.completions import content_of, first_choice, usage_of
+from qrmiddleware.asking.errors import Trouble
 from qrmiddleware.distill.classes import Classes, LabelClass
 
 _THINKING: Final = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
@@ -25,16 +27,16 @@ class Reason(StrEnum):
     NO_GRADE = "no grade"
     EMPTY = "empty answer"
     CUT_OFF = "cut off"
-    NO_CHOICE = "no choice"
+    NO_CHOICE = Trouble.NO_CHOICE
     REFUSAL = "refusal"
     CONTENT_FILTER = "content filter"
     NO_LOGPROBS = "no log-probabilities"
     NO_CLASS_TOKEN = "no class token"  # noqa: S105 no password
-    RATE_LIMITED = "rate limited"
-    SERVER_ERROR = "server error"
-    TIMEOUT = "timeout"
-    CONNECTION = "connection"
-    NO_JSON = "no JSON"
+    RATE_LIMITED = Trouble.RATE_LIMITED
+    SERVER_ERROR = Trouble.SERVER_ERROR
+    TIMEOUT = Trouble.TIMEOUT
+    CONNECTION = Trouble.CONNECTION
+    NO_JSON = Trouble.NO_JSON
     REJECTED = "rejected"
 
 
@@ -84,36 +86,22 @@ class Verdict:
     reason: str = ""
 
 
-def usage_of(body: object) -> tuple[int | None, int | None]:
-    """Return the tokens that a reply counts: of the prompt, and of the completion."""
-    usage = body.get("usage") if isinstance(body, dict) else None
-    told = usage if isinstance(usage, dict) else {}
-    prompt, completion = (told.get(f"{side}_tokens") for side in ("prompt", "completion"))
-    return (
-        prompt if isinstance(prompt, int) else None,
-        completion if isinstance(completion, int) else None,
-    )
-
-
 def read_completion(body: object) -> Completion:
     """Read a reply's body.
 
     Raises:
         AnswerError: If there is no answer in it: no choice, a refusal, a filter, an end too early.
     """
-    choices = body.get("choices") if isinstance(body, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
+    choice = first_choice(body)
+    if choice is None:
         detail = f"a reply without a choice: {_start(json.dumps(body))}"
         raise AnswerError(Reason.NO_CHOICE, detail)
-    if message.get("refusal"):
-        raise AnswerError(Reason.REFUSAL, _start(str(message["refusal"])))
+    if refusal := choice["message"].get("refusal"):
+        raise AnswerError(Reason.REFUSAL, _start(str(refusal)))
     if choice.get("finish_reason") == "content_filter":
         detail = "the endpoint's filter held the answer back"
         raise AnswerError(Reason.CONTENT_FILTER, detail)
-    content = message.get("content")
-    told = content if isinstance(content, str) else ""
+    told = content_of(choice)
     top = _top(choice.get("logprobs"))
     if choice.get("finish_reason") == "length" and top is None:
         detail = f"the answer was longer than its limit of tokens: {_start(told)}"

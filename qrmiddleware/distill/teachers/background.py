@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
@@ -95,14 +95,3 @@ def iterate(run: Callable[[Callable[[T], None]], Awaitable[None]]) -> Iterator[T
         raise
     finally:
         work.stop()
-
-
-async def all_or_none(works: Iterable[Awaitable[None]]) -> None:
-    """Run until all are done; the first error cancels the others, and is raised as it is."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

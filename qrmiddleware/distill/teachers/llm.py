@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
 
+from qrmiddleware.asking.completions import usage_of
+from qrmiddleware.asking.endpoint import Endpoint, EndpointOptions
+from qrmiddleware.asking.errors import EndpointError, RefusedError, Trouble, UnansweredError
+from qrmiddleware.asking.workers import all_or_none
 from qrmiddleware.distill.classes import ESCI, Classes
 from qrmiddleware.distill.labels import (
     Label,
@@ -24,15 +28,8 @@ from qrmiddleware.distill.teachers.answers import (
     read_completion,
     read_grades,
     read_token,
-    usage_of,
 )
-from qrmiddleware.distill.teachers.background import all_or_none, iterate
-from qrmiddleware.distill.teachers.endpoint import (
-    BusyError,
-    Endpoint,
-    EndpointOptions,
-    RejectedError,
-)
+from qrmiddleware.distill.teachers.background import iterate
 from qrmiddleware.distill.teachers.prompt import (
     Form,
     Message,
@@ -214,13 +211,26 @@ class LlmTeacher:
             body["response_format"] = {"type": "json_schema", "json_schema": described}
         return {k: v for k, v in (body | dict(options.body)).items() if v is not None}
 
+    async def _body(self, endpoint: Endpoint, question: _Question) -> Any:  # noqa: ANN401 JSON
+        """Ask; what comes in place of an answer is told as teachers do."""
+        try:
+            return await self._answer(endpoint, question)
+        except EndpointError as error:
+            raise LabellingError(str(error)) from error
+        except RefusedError as error:
+            raise AnswerError(Reason.REJECTED, str(error)) from error
+        except UnansweredError as error:
+            if error.trouble is Trouble.CONNECTION and not self._answered:
+                raise LabellingError(str(error)) from error
+            raise AnswerError(Reason(error.trouble), str(error)) from error
+
     async def _answer(self, endpoint: Endpoint, question: _Question) -> Any:  # noqa: ANN401 JSON
         """Ask with a schema where the endpoint takes one, else without."""
         schema = self._options.mode == "json" and self._schema_taken is not False
         tokens = question.prompt_tokens + _TOKENS_PER_GRADE * len(question.pairs)
         try:
             answer = await endpoint.ask(self._request(question, schema=schema), tokens=tokens)
-        except RejectedError:
+        except RefusedError:
             if not schema or self._schema_taken:
                 raise
             answer = await endpoint.ask(self._request(question, schema=False), tokens=tokens)
@@ -241,7 +251,7 @@ class LlmTeacher:
         reserved = self._budget.reserve(*guess)
         used = (0, 0)
         try:
-            body = await self._answer(endpoint, question)
+            body = await self._body(endpoint, question)
             counted = usage_of(body)
             used = (
                 guess[0] if counted[0] is None else counted[0],
@@ -249,12 +259,6 @@ class LlmTeacher:
             )
             verdicts = self._read(body, question)
         except AnswerError as error:
-            if (
-                isinstance(error, BusyError)
-                and error.reason is Reason.CONNECTION
-                and not self._answered
-            ):
-                raise LabellingError(error.detail) from error
             verdicts = [error] * len(question.pairs)
         finally:
             self._budget.settle(reserved, *used)

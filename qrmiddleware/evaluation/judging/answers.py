@@ -1,14 +1,13 @@
 """Keeps every answer of a judge model in a file that only grows: nothing is paid for twice."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from qrmiddleware.asking.growing_file import GrowingFile
 from qrmiddleware.errors import ConfigError
 
 
@@ -52,31 +51,26 @@ def key_of(request: Mapping[str, Any]) -> str:
 class AnswerLog:
     """The answers so far, and the file where more are put; used as a context manager.
 
-    A process that is killed may leave half a line; it is cut off when the file is next opened,
-    and its pair is asked again.
+    No answer that was added is lost by a process that ends; only one process at a time may add
+    (see ``GrowingFile``).
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._answers: dict[str, Answer] = {}
-        self._file: IO[str] | None = None
+        self._file = GrowingFile(path, "answers", _is_answer)
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists():
-            self._cut_half_a_line()
-            self._answers = {answer.key: answer for answer in self._read()}
-        self._file = self._path.open("a", encoding="utf-8", newline="\n")
+        self._file.open(self._load)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def note(self) -> str:
+        """What was mended on opening; empty if nothing was."""
+        return self._file.note
 
     def get(self, key: str) -> Answer | None:
         """Return an answer that is there."""
@@ -84,24 +78,28 @@ class AnswerLog:
 
     def add(self, answer: Answer) -> None:
         """Put an answer to the file, at once."""
-        if self._file is None:
-            message = "the file of answers is not open"
-            raise ValueError(message)
+        line = json.dumps(asdict(answer), ensure_ascii=False)
+        self._file.add(line.encode(errors="replace"))  # UTF-8 has no halves of characters
         self._answers[answer.key] = answer
-        self._file.write(json.dumps(asdict(answer), ensure_ascii=False) + "\n")
-        self._file.flush()
 
-    def _cut_half_a_line(self) -> None:
-        data = self._path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(self._path, whole)
-
-    def _read(self) -> Iterator[Answer]:
-        with self._path.open(encoding="utf-8") as file:
+    def _load(self) -> None:
+        with self._path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
-                    yield Answer(**json.loads(line))
+                    answer = _read(line)
                 except (ValueError, TypeError) as error:
                     message = f"{self._path}:{number}: no answer of a judge: {error}"
                     raise ConfigError(message) from error
+                self._answers[answer.key] = answer
+
+
+def _is_answer(line: bytes) -> bool:
+    try:
+        _read(line)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _read(line: bytes) -> Answer:
+    return Answer(**json.loads(line))

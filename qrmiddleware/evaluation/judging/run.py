@@ -1,18 +1,15 @@
 """Asks a judge model about many pairs, and compares it with people on some of them."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from qrmiddleware.asking.completions import Reply
+from qrmiddleware.asking.errors import RefusedError, UnansweredError
+from qrmiddleware.asking.workers import all_or_none
 from qrmiddleware.evaluation.agreement import JudgedTwice
 from qrmiddleware.evaluation.collection import JudgedQueries
 from qrmiddleware.evaluation.judging.answers import Answer, AnswerLog, key_of
-from qrmiddleware.evaluation.judging.endpoint import (
-    RefusedError,
-    Reply,
-    UnansweredError,
-)
 from qrmiddleware.evaluation.judging.prompt import (
     AnswerError,
     Message,
@@ -25,9 +22,9 @@ from qrmiddleware.evaluation.pooling import HUMAN, PooledPair, Sources, shown_fi
 
 
 class Asked(Protocol):
-    """What answers messages."""
+    """What answers requests."""
 
-    async def ask(self, messages: Sequence[Message]) -> Reply:
+    async def complete(self, request: Mapping[str, Any], /) -> Reply:
         """Answer."""
 
 
@@ -36,10 +33,10 @@ class JudgeOptions:
     """How pairs are judged.
 
     Attributes:
-        model: Name of the model, for the labels' source.
+        model: Its name at the endpoint, and in the labels' source.
         prompt: What is asked.
         meanings: Of every grade.
-        request: Makes the body that messages are sent in; its hash files the answer.
+        body: More keys of the request, such as ``max_tokens``; ``None`` takes a key away.
         concurrency: How many pairs are asked about at once.
         most_pairs: How many may be asked about; 0 for no bound.
         readings: How often a pair is asked about until its answer can be read.
@@ -50,7 +47,7 @@ class JudgeOptions:
     model: str
     prompt: Prompt
     meanings: Mapping[int, str]
-    request: Callable[[Sequence[Message]], Mapping[str, Any]]
+    body: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 4
     most_pairs: int = 0
     readings: int = 3
@@ -61,6 +58,17 @@ class JudgeOptions:
     def source(self) -> str:
         """What labels of this judge say of themselves."""
         return f"llm:{self.model}:{self.prompt.version}"
+
+    def request(self, messages: Sequence[Message]) -> dict[str, Any]:
+        """Return the body that messages are sent in; its hash files the answer."""
+        body = {
+            "model": self.model,
+            "messages": list(messages),
+            "temperature": 0,
+            "max_tokens": 1024,
+            **self.body,
+        }
+        return {key: value for key, value in body.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +147,8 @@ async def judge_pairs(
     allowed = waiting[: options.most_pairs] if options.most_pairs else waiting
     todo = iter(allowed)
     worker = _Worker(endpoint, log, options, progress, tick)
-    await _all_or_none([worker.work(todo) for _ in range(max(1, options.concurrency))])
+    await all_or_none([worker.work(todo) for _ in range(max(1, options.concurrency))])
     return _judged(pairs, progress, options, beyond_budget=len(waiting) - len(allowed))
-
-
-async def _all_or_none(works: Iterable[Any]) -> None:
-    """Run until all are done; the first error ends the others, and is raised as it is."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +207,7 @@ class _Worker:
         )
         while answer.attempts < options.readings:
             try:
-                reply = await self.endpoint.ask(messages)
+                reply = await self.endpoint.complete(options.request(messages))
             except RefusedError as error:
                 return replace(answer, problem=str(error), attempts=answer.attempts + 1)
             answer = _counted(answer, reply)
@@ -230,8 +227,8 @@ def _counted(answer: Answer, reply: Reply) -> Answer:
     return replace(
         answer,
         attempts=answer.attempts + 1,
-        prompt_tokens=answer.prompt_tokens + reply.prompt_tokens,
-        completion_tokens=answer.completion_tokens + reply.completion_tokens,
+        prompt_tokens=answer.prompt_tokens + (reply.prompt_tokens or 0),
+        completion_tokens=answer.completion_tokens + (reply.completion_tokens or 0),
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qrmiddleware.cli.console import settings_for
+from qrmiddleware.cli.console import note, settings_for
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,9 @@ def test_an_embedded_engine_named_by_a_flag_is_used(config):
     settings = settings_for(config, upstream__urls=None, upstream__embedded=True)
 
     assert settings.upstream.embedded is True
+
+
+def test_a_note_says_brackets_as_they_are(capsys):
+    note("[red] is none of E, S")
+
+    assert capsys.readouterr().err == "note: [red] is none of E, S\n"

@@ -123,6 +123,16 @@ def test_a_key_may_come_from_a_file(label, server, tmp_path):
     assert server.headers["authorization"] == "Bearer from-file"
 
 
+def test_without_its_libraries_it_says_what_to_install(label, server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+
+    ran = label()
+
+    assert ran.code == 2
+    assert "pip install 'qrmiddleware[llm]'" in ran.err
+    assert server.requests == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -22,6 +22,7 @@ class Endpoint(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append(body)
+        self.server.keys.append(self.headers["authorization"])
         time.sleep(self.server.pause_s)
         status, content = 200, self._judge(body["messages"][1]["content"])
         if self.server.script:
@@ -49,6 +50,7 @@ def endpoint():
     """An endpoint that listens."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
     server.asked, server.script, server.pause_s, server.tells_tokens = [], [], 0.0, True
+    server.keys = []
     server.handle_error = lambda *_: None  # a client that was killed is no news
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = Thread(target=server.serve_forever, args=(0.02,))
@@ -122,6 +124,39 @@ def test_a_second_run_asks_nothing_and_writes_the_same(judge, endpoint, tmp_path
     assert (tmp_path / "pool.judged.tsv").read_bytes() == first
 
 
+def test_a_key_may_come_from_a_file_and_half_an_answer_is_mended(judge, endpoint, tmp_path):
+    judge()
+    answers = tmp_path / "pool.answers.jsonl"
+    answers.write_bytes(answers.read_bytes()[:-20])
+    (tmp_path / "key").write_text("from-file\n")
+
+    ran = judge("--api-key-file", "key")
+
+    assert "only half written" in ran.err
+    assert "Asked about 1 pairs now" in ran.err
+    assert endpoint.keys[-1] == "Bearer from-file"
+    assert endpoint.keys[0] is None
+
+
+def test_without_its_libraries_it_says_what_to_install(judge, endpoint, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+
+    ran = judge()
+
+    assert ran.code == 2
+    assert "pip install 'qrmiddleware[llm]'" in ran.err
+    assert endpoint.asked == []
+
+
+def test_a_rate_spaces_requests(judge, endpoint):
+    started = time.perf_counter()
+
+    ran = judge("--rate", "50", "--concurrency", "36")
+
+    assert ran.code == 0
+    assert time.perf_counter() - started >= 0.69  # 36 pairs
+
+
 def test_a_budget_is_kept_and_the_sample_comes_first(judge, endpoint):
     endpoint.tells_tokens = False
 
@@ -170,6 +205,7 @@ def test_a_wrong_key_ends_the_command(judge, endpoint):
     ("arguments", "problem"),
     [
         (("--api-key-env", "NO_SUCH_KEY"), "the environment has no such variable"),
+        (("--endpoint", "nowhere"), "endpoint 'nowhere' is no URL"),
         (("--body", "{"), "--body is not JSON"),
         (("--body", "[]"), "--body is a JSON object"),
         (("--grade", "good=3"), "write NUMBER=MEANING"),

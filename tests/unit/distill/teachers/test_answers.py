@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qrmiddleware.asking.errors import Trouble
 from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.teachers.answers import (
     AnswerError,
@@ -15,7 +16,6 @@ from qrmiddleware.distill.teachers.answers import (
     read_completion,
     read_grades,
     read_token,
-    usage_of,
 )
 
 JSON = st.recursive(
@@ -199,10 +199,8 @@ def test_a_reply_without_an_answer_is_an_error(told, reason):
     assert raised.value.reason is reason
 
 
-def test_tokens_are_those_that_the_endpoint_counts():
-    assert usage_of({"usage": {"prompt_tokens": 5, "completion_tokens": 2}}) == (5, 2)
-    assert usage_of({"usage": None}) == (None, None)
-    assert usage_of([]) == (None, None)
+def test_every_trouble_with_an_endpoint_is_a_reason():
+    assert [Reason(trouble).value for trouble in Trouble] == [str(trouble) for trouble in Trouble]
 
 
 @given(JSON)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from qrmiddleware.distill.teachers.background import all_or_none, iterate
+from qrmiddleware.distill.teachers.background import iterate
 
 
 async def two(emit):
@@ -92,23 +92,3 @@ def test_an_interruption_where_items_are_used_yields_the_rest_when_it_is_thrown_
     assert (next(items), next(items)) == (1, 2)
     with pytest.raises(KeyboardInterrupt):
         next(items)
-
-
-async def test_the_first_error_cancels_the_others():
-    cancelled = []
-
-    async def wait():
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            raise
-
-    async def fail():
-        await asyncio.sleep(0)
-        raise OSError("gone")
-
-    with pytest.raises(OSError, match="gone"):
-        await all_or_none([wait(), fail(), wait()])
-
-    assert cancelled == [True, True]

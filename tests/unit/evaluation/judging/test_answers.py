@@ -61,6 +61,22 @@ def test_says_where_a_file_holds_something_else(tmp_path):
         pass
 
 
+def test_says_that_it_cut_something_off(tmp_path):
+    write(tmp_path / "answers.jsonl", ONE)
+    with (tmp_path / "answers.jsonl").open("ab") as file:
+        file.write(b'{"key": "k2"')
+
+    with AnswerLog(tmp_path / "answers.jsonl") as log:
+        assert "only half written (12 bytes)" in log.note
+
+
+def test_half_a_character_does_not_break_the_file(tmp_path):
+    write(tmp_path / "answers.jsonl", Answer("k1", "q1", "x", "m", "p", 2, "near \ud83d"))
+
+    with AnswerLog(tmp_path / "answers.jsonl") as log:
+        assert log.get("k1").reason == "near ?"
+
+
 def test_takes_no_answer_before_it_is_open(tmp_path):
     with pytest.raises(ValueError, match="not open"):
         AnswerLog(tmp_path / "answers.jsonl").add(ONE)

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from aiohttp import web
 
+from qrmiddleware.asking.endpoint import Endpoint, EndpointOptions
+from qrmiddleware.asking.errors import EndpointError
 from qrmiddleware.evaluation.agreement import JudgedTwice
 from qrmiddleware.evaluation.judging.answers import AnswerLog
-from qrmiddleware.evaluation.judging.endpoint import ChatEndpoint, EndpointError, EndpointOptions
 from qrmiddleware.evaluation.judging.prompt import load_prompt, meanings_for
 from qrmiddleware.evaluation.judging.run import (
     JudgeOptions,
@@ -29,10 +30,10 @@ def judge(fake_judge, tmp_path):
     """Judge pairs with the fake model."""
 
     async def run(pairs=PAIRS, *, tick=lambda: None, **changes):
-        where = EndpointOptions(fake_judge.url, "m", attempts=2, backoff_s=0.001, timeout_s=5)
+        where = EndpointOptions(fake_judge.url, attempts=2, backoff_s=0.001, timeout_s=5)
         meanings = meanings_for((0, 1, 2, 3), {})
-        options = JudgeOptions("m", load_prompt(), meanings, where.request, **changes)
-        async with ChatEndpoint(where) as endpoint:
+        options = JudgeOptions("m", load_prompt(), meanings, **changes)
+        async with Endpoint(where) as endpoint:
             with AnswerLog(tmp_path / "answers.jsonl") as log:
                 return await judge_pairs(pairs, endpoint, log, options, tick)
 
@@ -53,6 +54,24 @@ async def test_labels_every_pair_and_says_who_did(judge):
     assert (result.asked, result.remembered, result.unanswered) == (12, 0, 0)
     assert (result.prompt_tokens, result.completion_tokens) == (1200, 84)
     assert len(ticks) == 12
+
+
+async def test_asks_at_temperature_0_and_as_it_is_told(judge, fake_judge):
+    await judge(PAIRS[:1], body={"seed": 1, "max_tokens": None})
+
+    (asked,) = fake_judge.requests
+    roles = [message["role"] for message in asked.pop("messages")]
+    assert asked == {"model": "m", "temperature": 0, "seed": 1}
+    assert roles == ["system", "user"]
+
+
+async def test_what_is_no_completion_is_asked_for_again_and_no_answer(judge, fake_judge):
+    fake_judge.script = [web.json_response({"choices": []}), web.json_response([1])]
+
+    result = await judge(PAIRS[:2], concurrency=1)
+
+    assert (result.unanswered, result.set_aside, relevances(result)) == (1, (), [None, 3])
+    assert len(fake_judge.requests) == 3
 
 
 async def test_nothing_is_asked_twice(judge, fake_judge):

@@ -1,7 +1,7 @@
 import asyncio
 import time
 
-from qrmiddleware.distill.teachers.pace import Pace
+from qrmiddleware.asking.pace import Pace
 
 
 async def go(pace, turns, tokens=0):
@@ -25,6 +25,12 @@ async def test_few_requests_a_minute_go_one_at_a_time():
     assert await go(pace, 1) >= 0.15
 
 
+async def test_requests_go_one_by_one_where_there_are_no_bursts():
+    pace = Pace(requests_per_minute=3000, burst_s=0)
+
+    assert await go(pace, 6) >= 0.098  # 50 a second
+
+
 async def test_tokens_wait_even_if_one_request_is_larger_than_what_is_allowed_at_once():
     pace = Pace(tokens_per_minute=60_000)
 
@@ -36,3 +42,16 @@ async def test_a_pause_holds_for_all():
     pace.pause(0.2)
 
     assert await go(pace, 3) >= 0.2
+
+
+async def test_after_a_pause_the_rate_still_holds():
+    pace = Pace(requests_per_minute=3000, burst_s=0)
+    turns = [asyncio.create_task(go(pace, 1)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+
+    pace.pause(0.2)
+    waited = sorted(await asyncio.gather(*turns))
+
+    late = [seconds for seconds in waited if seconds > 0.2]
+    assert len(late) >= 2
+    assert late[-1] - late[0] >= 0.01 * (len(late) - 1)

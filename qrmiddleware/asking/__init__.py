@@ -1,0 +1,1 @@
+"""Asks language models, over any endpoint that speaks OpenAI's chat completions."""
