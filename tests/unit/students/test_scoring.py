@@ -65,7 +65,9 @@ def test_hits_without_text_get_no_opinion_and_a_window_of_them_a_warning(scoring
     bare = make_hits("x", field="name")
 
     assert judges.judge("red", (*bare, HITS[0]), wanted=always)[0] is None
-    with pytest.warns(UserWarning, match=r"random-cross_encoder: no hit of a search has a text in title"):
+    with pytest.warns(
+        UserWarning, match=r"random-cross_encoder: no hit of a search has a text in title"
+    ):
         assert judges.judge("red", bare, wanted=always) == [None]
     assert judges.judge("red", (), wanted=always) == []
 
