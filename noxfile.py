@@ -65,12 +65,14 @@ STUDENT_TESTS = (
     "benchmarks/tests/students",
     "tests/unit/students",
     "tests/unit/distill",
+    "tests/unit/recipes",
     "tests/unit/cli/distill",
     "tests/unit/cli/models",
     "plugins/walmart_kd",
 )
 STUDENT_MODULES = (
     "*/qrmiddleware/distill/*",
+    "*/qrmiddleware/recipes/*",
     "*/qrmiddleware/cli/distill/*",
     "*/qrmiddleware_walmart_kd/*",
     "*/qrmiddleware_benchmarks/students/*",

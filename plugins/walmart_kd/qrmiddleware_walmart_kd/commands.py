@@ -93,7 +93,7 @@ def gather(
     """
     from qrmiddleware.distill.phrases import Floors
     from qrmiddleware.evaluation.templates import body_template, fields_template
-    from qrmiddleware_walmart_kd.recipes import gathering
+    from qrmiddleware.recipes import gathering
 
     template = body_template(body) if body else fields_template(names(search_fields))
     source = gathering.Source(data, catalogue, fields_of(catalogue_fields), names(text_fields))
@@ -147,8 +147,8 @@ def warm_up(
     """
     need_training()
     from qrmiddleware.distill.training import is_main_process
+    from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
-    from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
     begin = stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base
@@ -207,8 +207,8 @@ def teach(
     need_training()
     from qrmiddleware.distill.lora import Lora
     from qrmiddleware.distill.training import is_main_process
+    from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
-    from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, judged_share=judged_share, seed=seed)
     if lora_targets and not lora_rank:
@@ -298,8 +298,8 @@ def student(
     """
     need_training()
     from qrmiddleware.distill.training import is_main_process
+    from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
-    from qrmiddleware_walmart_kd.recipes.train import Fitting
 
     plan = stages.StudentPlan(
         Fitting(steps, rate, max_tokens=max_tokens, seed=seed),

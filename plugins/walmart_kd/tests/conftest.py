@@ -1,6 +1,5 @@
 """Students to serve, as small as can be."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,13 +8,12 @@ from typing import Any
 import pytest
 
 from qrmiddleware.students.settings import RuntimeSettings
+from qrmiddleware.testing.shop import write_shop
 from qrmiddleware.testing.students import make_student
 from qrmiddleware_walmart_kd import WalmartKd
 
 QUICK = RuntimeSettings(device="cpu", compute_type="float32", inter_threads=2, intra_threads=1)
 """Thread counts are given, since measuring them takes longer than a test."""
-
-COLOURS = ("steel", "glass", "white", "black", "red")
 
 
 @pytest.fixture(autouse=True)
@@ -66,30 +64,4 @@ def fresh_accelerator() -> None:
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A judged catalogue in the format ``jsonl``: kettles and toasters of two brands, two folds."""
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    products = [
-        {
-            "id": f"{kind[0]}{number}",
-            "title": f"{brand} {kind} {number // 5 + 1} l {COLOURS[number % 5]}",
-            "brand": brand,
-            "product_type": kind,
-        }
-        for kind in ("kettle", "toaster")
-        for number in range(12)
-        for brand in (("Acme", "Bold")[number % 2],)
-    ]
-    queries = [
-        {"id": "q0", "query": "kettle", "fold": 0},
-        {"id": "q1", "query": "toaster", "fold": 1},
-    ]
-    judgments = "".join(
-        f"{query_id}\t{product['id']}\t{grade}\n"
-        for query_id, kind in (("q0", "kettle"), ("q1", "toaster"))
-        for number, product in enumerate(products)
-        for grade in (3 - number % 2 if product["product_type"] == kind else 0,)
-    )
-    (folder / "products.jsonl").write_text("".join(json.dumps(p) + "\n" for p in products))
-    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
-    (folder / "judgments.tsv").write_text("query_id\tproduct_id\tgrade\n" + judgments)
-    return folder
+    return write_shop(tmp_path / "shop")

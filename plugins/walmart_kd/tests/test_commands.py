@@ -11,12 +11,12 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes import gathering
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_walmart_kd import command_options
 from qrmiddleware_walmart_kd.command_options import folds, names
 from qrmiddleware_walmart_kd.commands import app
-from qrmiddleware_walmart_kd.recipes import gathering
 
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
 STUDENT, TWO_TOWER = ("student", "--to", "s"), ("two-tower", "--base", "b", "--to", "s")

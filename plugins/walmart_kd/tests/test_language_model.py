@@ -12,9 +12,11 @@ from qrmiddleware.distill.lora import Lora
 from qrmiddleware.distill.modelling import load_classifier
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes import fitting as fitting_module
+from qrmiddleware.recipes.fitting import Fitting, fit, list_loss, logits_of
+from qrmiddleware.recipes.targets import lists_of
 from qrmiddleware_walmart_kd.commands import app
-from qrmiddleware_walmart_kd.recipes import train
-from qrmiddleware_walmart_kd.recipes.train import Fitting, fit, lists_of, logits_of, loss_for
+from qrmiddleware_walmart_kd.recipes.train import loss_for
 
 TEXTS = {"1": "red shoe", "2": "blue hat", "3": "green sock"}
 JUDGED = [
@@ -84,8 +86,9 @@ def learn(base, checkpoints, *, killed_at=None, rank=4):
             raise KilledError
         return soft(*rows)
 
-    told = {"loss": loss, "fitting": FITTING, "checkpoints": checkpoints, "what": "teacher"}
-    fit(encoder, LISTS, TEXTS, **told)
+    compared = list_loss(encoder, TEXTS, loss, fitting=FITTING)
+    told = {"fitting": FITTING, "checkpoints": checkpoints, "what": "teacher"}
+    fit(encoder, LISTS, loss=compared, **told)
     return encoder, steps
 
 
@@ -100,7 +103,7 @@ def accelerator():
 
 @pytest.mark.students
 def test_resumed_adapters_equal_uninterrupted_ones(base, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "SAVE_EVERY", 5)
+    monkeypatch.setattr(fitting_module, "SAVE_EVERY", 5)
     whole, _ = learn(base, tmp_path / "whole")
     with pytest.raises(KilledError):
         learn(base, tmp_path / "cut", killed_at=8)

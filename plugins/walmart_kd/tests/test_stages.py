@@ -3,8 +3,8 @@ import pytest
 from qrmiddleware.distill.label_store import LabelStore
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes.fitting import Fitting
 from qrmiddleware_walmart_kd.recipes.stages import StudentPlan, student_lists, teach, warm_up
-from qrmiddleware_walmart_kd.recipes.train import Fitting
 
 FITTING = Fitting(2, 1e-3)
 

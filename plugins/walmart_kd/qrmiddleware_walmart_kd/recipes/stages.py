@@ -16,25 +16,18 @@ from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
 from qrmiddleware.distill.training import best_precision, is_main_process, machine
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.students.manifest import Manifest
-from qrmiddleware_walmart_kd.recipes.finishing import calibrate, export, probes_of
-from qrmiddleware_walmart_kd.recipes.gathering import (
+from qrmiddleware.recipes.finishing import calibrate, export, probes_of
+from qrmiddleware.recipes.fitting import Fitting, fit, list_loss
+from qrmiddleware.recipes.gathering import (
     CATALOGUE_LABELS,
     JUDGMENT_LABELS,
     PAIRS,
     read_gathered,
     read_texts,
 )
-from qrmiddleware_walmart_kd.recipes.train import (
-    Fitting,
-    LossName,
-    first_lists,
-    fit,
-    learnt_lists,
-    lists_of,
-    loss_for,
-    mean_targets,
-)
+from qrmiddleware.recipes.targets import first_lists, lists_of, mean_targets
+from qrmiddleware.students.manifest import Manifest
+from qrmiddleware_walmart_kd.recipes.train import RECIPE, LossName, learnt_lists, loss_for
 
 WARM: Final = "warm"
 TEACHER: Final = "teacher"
@@ -259,6 +252,7 @@ def finish(
     return export(
         checkpoint,
         target,
+        recipe=RECIPE,
         gathered=gathered,
         fitting=plan.fitting,
         calibration=calibrate(encoder, judged, texts, fitting=plan.fitting),
@@ -303,8 +297,7 @@ def _fit(
     fit(
         encoder,
         lists,
-        read_texts(work),
-        loss=loss_for(loss, lists),
+        loss=list_loss(encoder, read_texts(work), loss_for(loss, lists), fitting=fitting),
         fitting=fitting,
         checkpoints=work / CHECKPOINTS / (run or what.replace(" ", "-")),
         what=what,

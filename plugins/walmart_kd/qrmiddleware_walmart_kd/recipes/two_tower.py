@@ -20,14 +20,14 @@ from safetensors.numpy import save_file
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.lists import QueryList, Sampling, batches
 from qrmiddleware.distill.training import reporting, seed_everything
+from qrmiddleware.recipes.gathering import read_gathered, read_texts
+from qrmiddleware.recipes.targets import first_lists
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.folder import new_student, read_student, write_student
 from qrmiddleware.students.heads import Floats
 from qrmiddleware.students.manifest import HEAD_FILE, MANIFEST_FILE, Manifest, Provenance
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware_walmart_kd.recipes.finishing import RECIPE
-from qrmiddleware_walmart_kd.recipes.gathering import read_gathered, read_texts
-from qrmiddleware_walmart_kd.recipes.train import LossName, first_lists, learnt_lists, loss_for
+from qrmiddleware_walmart_kd.recipes.train import RECIPE, LossName, learnt_lists, loss_for
 
 if TYPE_CHECKING:
     from torch import Tensor

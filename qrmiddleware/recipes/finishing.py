@@ -1,4 +1,4 @@
-"""From a trained cross-encoder to the folder that ``plugin: walmart_kd`` serves."""
+"""From a trained cross-encoder to the folder of a student."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,11 +12,10 @@ from qrmiddleware.distill.exporting.export import export_student
 from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
 from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.distill.modelling import Encoder
+from qrmiddleware.recipes.fitting import Fitting, logits_of
+from qrmiddleware.recipes.gathering import Gathered
 from qrmiddleware.students.manifest import Calibration, Inputs, Manifest, Provenance
-from qrmiddleware_walmart_kd.recipes.gathering import Gathered
-from qrmiddleware_walmart_kd.recipes.train import Fitting, logits_of
 
-RECIPE: Final = "walmart_kd"
 PROBES: Final = 200
 """Pairs on which an export is compared with its checkpoint, at most."""
 
@@ -47,6 +46,7 @@ def export(
     checkpoint: Path,
     target: Path,
     *,
+    recipe: str,
     gathered: Gathered,
     fitting: Fitting,
     calibration: Calibration | None,
@@ -65,7 +65,7 @@ def export(
         ConfigError: If it does not, or something lies at ``target`` that is not to be replaced.
     """
     provenance = Provenance(
-        recipe=RECIPE,
+        recipe=recipe,
         base=base,
         teacher=teacher,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

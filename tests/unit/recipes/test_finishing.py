@@ -4,8 +4,8 @@ import pytest
 
 from qrmiddleware.distill.exporting.probes import LEAST
 from qrmiddleware.distill.lists import Candidate, QueryList
-from qrmiddleware_walmart_kd.recipes.finishing import calibrate, probes_of
-from qrmiddleware_walmart_kd.recipes.train import Fitting
+from qrmiddleware.recipes.finishing import calibrate, probes_of
+from qrmiddleware.recipes.fitting import Fitting
 
 TEXTS = {str(number): f"text {number}" for number in range(40)}
 

@@ -8,7 +8,7 @@ from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.distill.phrases import Floors
 from qrmiddleware.distill.splits import normalised_query
 from qrmiddleware.errors import ConfigError
-from qrmiddleware_walmart_kd.recipes.gathering import (
+from qrmiddleware.recipes.gathering import (
     CATALOGUE_LABELS,
     JUDGMENT_LABELS,
     PAIRS,

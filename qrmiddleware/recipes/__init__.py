@@ -1,0 +1,1 @@
+"""What training recipes share: gathering pairs, learning from labels, finishing a student."""
