@@ -3,16 +3,16 @@
 # Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
 # ruff: noqa: PLC0415
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from qrmiddleware import ConfigError
-from qrmiddleware_walmart_kd.command_options import (
+from qrmiddleware.recipes.command_options import (
     BaseOption,
     CatalogueFieldsOption,
-    Loss,
     MaxTokensOption,
     RateOption,
     ScratchOption,
@@ -31,6 +31,18 @@ from qrmiddleware_walmart_kd.command_options import (
     numbers,
     say,
 )
+
+PACKAGE: Final = "qrmiddleware-walmart-kd"
+
+
+class Loss(StrEnum):
+    """What a student learns by."""
+
+    MARGIN = "margin"
+    POINTWISE = "pointwise"
+    SOFT = "soft"
+    HARD = "hard"
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -145,7 +157,7 @@ def warm_up(
 
         qrm walmart-kd warm-up ./work --scratch 2000,2,64,2 --rate 5e-3
     """
-    need_training()
+    need_training(PACKAGE)
     from qrmiddleware.distill.training import is_main_process
     from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
@@ -204,7 +216,7 @@ def teach(
 
         qrm walmart-kd teach ./work --base Qwen/Qwen3-0.6B --lora-rank 16 --rate 2e-4
     """
-    need_training()
+    need_training(PACKAGE)
     from qrmiddleware.distill.lora import Lora
     from qrmiddleware.distill.training import is_main_process
     from qrmiddleware.recipes.fitting import Fitting
@@ -216,7 +228,7 @@ def teach(
         raise ConfigError(message)
     teacher = stages.teach(
         work,
-        base or str(made_by("warm-up", work / stages.WARM, "--base")),
+        base or str(made_by("qrm walmart-kd warm-up", work / stages.WARM, "--base")),
         fitting=fitting,
         labels=labels or (),
         to=to,
@@ -246,10 +258,10 @@ def label(
 
         qrm walmart-kd label ./work
     """
-    need_training()
+    need_training(PACKAGE)
     from qrmiddleware_walmart_kd.recipes import stages
 
-    checkpoint = teacher or made_by("teach", work / stages.TEACHER, "--teacher")
+    checkpoint = teacher or made_by("qrm walmart-kd teach", work / stages.TEACHER, "--teacher")
     with counting("labelling") as bar:
         task = bar.tasks[0].id
         tally = stages.label(
@@ -296,7 +308,7 @@ def student(
 
         qrm walmart-kd student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
     """
-    need_training()
+    need_training(PACKAGE)
     from qrmiddleware.distill.training import is_main_process
     from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
@@ -353,7 +365,7 @@ def two_tower(
 
         qrm walmart-kd two-tower ./work --base ./models/minilm --to ./models/towers
     """
-    need_training()
+    need_training(PACKAGE)
     from qrmiddleware_walmart_kd.recipes import stages, two_tower
 
     manifest = two_tower.learn_queries(

@@ -11,11 +11,9 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes import gathering
+from qrmiddleware.recipes import command_options, gathering
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware_walmart_kd import command_options
-from qrmiddleware_walmart_kd.command_options import folds, names
 from qrmiddleware_walmart_kd.commands import app
 
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
@@ -38,17 +36,6 @@ def test_help_loads_nothing_heavy():
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
 
     assert not {"torch", "transformers", "ctranslate2", "numpy"} & set(loaded)
-
-
-def test_names_and_folds_are_split_at_commas():
-    assert names("title, description,") == ("title", "description")
-    assert folds("0,3") == (0, 3)
-    assert folds("") == ()
-
-
-def test_a_fold_that_is_no_number_is_told():
-    with pytest.raises(ConfigError, match=r"--hold-out: expected whole numbers .*, found 'three'"):
-        folds("three")
 
 
 @pytest.mark.parametrize("words", [("warm-up",), ("teach",), ("label",), STUDENT, TWO_TOWER])

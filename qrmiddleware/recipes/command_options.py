@@ -1,7 +1,6 @@
 """What the commands that train share: options, how they are read, and how work is shown."""
 
 from dataclasses import asdict
-from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qrmiddleware import ConfigError
+from qrmiddleware.errors import ConfigError
 
 if TYPE_CHECKING:
     from qrmiddleware.distill.catalogue import Fields
@@ -59,17 +58,8 @@ ScratchOption = Annotated[
 _TRAINING: Final = ("torch", "transformers", "accelerate")
 
 
-class Loss(StrEnum):
-    """What a student learns by."""
-
-    MARGIN = "margin"
-    POINTWISE = "pointwise"
-    SOFT = "soft"
-    HARD = "hard"
-
-
-def need_training() -> None:
-    """Look for the libraries of the extra ``train`` before any work begins.
+def need_training(package: str) -> None:
+    """Look for the libraries of a package's extra ``train`` before any work begins.
 
     Raises:
         ConfigError: If one is not installed.
@@ -77,22 +67,24 @@ def need_training() -> None:
     missing = [name for name in _TRAINING if find_spec(name) is None]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        message = (
-            f"{', '.join(missing)} {verb} not installed: "
-            "pip install 'qrmiddleware-walmart-kd[train]'"
-        )
+        message = f"{', '.join(missing)} {verb} not installed: pip install '{package}[train]'"
         raise ConfigError(message)
 
 
-def made_by(stage: str, checkpoint: Path, option: str) -> Path:
+def made_by(command: str, checkpoint: Path, option: str) -> Path:
     """Return a checkpoint that an earlier stage leaves.
+
+    Args:
+        command: That makes it, such as ``qrm walmart-kd teach``.
+        checkpoint: Its folder.
+        option: Names another one.
 
     Raises:
         ConfigError: If it is not there.
     """
     if not checkpoint.is_dir():
         message = (
-            f"{checkpoint} is not there: `qrm walmart-kd {stage} {checkpoint.parent}` makes it; "
+            f"{checkpoint} is not there: `{command} {checkpoint.parent}` makes it; "
             f"or name another checkpoint with {option}"
         )
         raise ConfigError(message)
