@@ -12,7 +12,6 @@ import typer
 from qrmiddleware import ConfigError
 from qrmiddleware.recipes.command_options import (
     BaseOption,
-    CatalogueFieldsOption,
     MaxTokensOption,
     RateOption,
     ScratchOption,
@@ -22,8 +21,6 @@ from qrmiddleware.recipes.command_options import (
     WeakLabelsOption,
     WorkArgument,
     counting,
-    fields_of,
-    folds,
     layers_of,
     made_by,
     names,
@@ -31,6 +28,7 @@ from qrmiddleware.recipes.command_options import (
     numbers,
     say,
 )
+from qrmiddleware.recipes.commands import add_gather
 
 PACKAGE: Final = "qrmiddleware-walmart-kd"
 
@@ -55,83 +53,7 @@ app = typer.Typer(
 )
 
 
-@app.command(no_args_is_help=True)
-def gather(
-    data: Annotated[Path, typer.Argument(help="Judgments and catalogue, as `qrm eval` reads.")],
-    work: Annotated[Path, typer.Option("--to", metavar="WORK", help="Folder of the training.")],
-    url: Annotated[str, typer.Option(help="Engine that holds the catalogue, or a proxy.")],
-    index: Annotated[str, typer.Option(help="Index that holds the catalogue.")],
-    search_fields: Annotated[
-        str, typer.Option(help="Fields that are searched, with boosts: title^2,description.")
-    ] = "title",
-    body: Annotated[
-        Path | None, typer.Option(help="Search body with {{query}} in it, instead of fields.")
-    ] = None,
-    text_fields: Annotated[
-        str, typer.Option(help="Fields whose values teacher and student read, in order.")
-    ] = "title",
-    catalogue: Annotated[Path | None, typer.Option(help="Catalogue, if it lies elsewhere.")] = None,
-    catalogue_fields: CatalogueFieldsOption = "",
-    hold_out: Annotated[
-        str, typer.Option(help="Folds to keep out of the training, for measuring: 3,4.")
-    ] = "",
-    queries: Annotated[
-        int, typer.Option(min=1, help="Queries to manufacture from the catalogue, at most.")
-    ] = 2000,
-    log: Annotated[
-        Path | None,
-        typer.Option(help="Queries that shoppers typed, one a line, repeats and all."),
-    ] = None,
-    least_products: Annotated[
-        int, typer.Option(min=1, help="Products that a kind must have; lower for a small shop.")
-    ] = 5,
-    seed: SeedOption = 0,
-) -> None:
-    """Gather judged pairs, and many more from manufactured queries and the engine's own hits.
-
-    Writes WORK/pairs.jsonl and what judgments and catalogue say of them; nothing of held-out
-    folds, and no query that equals one of theirs.
-
-    Examples:
-
-        qrm walmart-kd gather ./icecat --to ./work --url http://localhost:9200 --index icecat
-        --search-fields title,description --text-fields title,description --hold-out 3
-
-        qrm walmart-kd gather ./judged --to ./work --url http://localhost:9200 --index products
-        --log queries.txt --queries 20000
-
-        qrm walmart-kd gather ./shop --to ./work --url http://localhost:9250 --index qrm-demo
-        --catalogue-fields product_type=category,attributes=details --hold-out 3
-    """
-    from qrmiddleware.distill.phrases import Floors
-    from qrmiddleware.evaluation.templates import body_template, fields_template
-    from qrmiddleware.recipes import gathering
-
-    template = body_template(body) if body else fields_template(names(search_fields))
-    source = gathering.Source(data, catalogue, fields_of(catalogue_fields), names(text_fields))
-    making = gathering.Making(
-        queries,
-        gathering.read_log(log) if log else (),
-        seed,
-        floors=Floors(products=least_products),
-    )
-    material = gathering.Material(source)
-    with counting("searching") as bar, gathering.searching(url, index, template) as search:
-        task = bar.tasks[0].id
-        gathered = gathering.gather(
-            material,
-            work,
-            held_out=folds(hold_out),
-            making=making,
-            search=search,
-            tell=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    say(
-        f"{work / gathering.PAIRS}: {gathered.pairs:,} pairs of {gathered.judged_queries:,} judged "
-        f"queries, {gathered.manufactured:,} manufactured and {gathered.logged:,} logged ones; "
-        f"{gathered.dropped:,} more were left "
-        "out, for they equal a held-out one"
-    )
+add_gather(app, "walmart-kd")
 
 
 @app.command("warm-up", no_args_is_help=True)
