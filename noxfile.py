@@ -68,12 +68,14 @@ STUDENT_TESTS = (
     "tests/unit/recipes",
     "tests/unit/cli/distill",
     "tests/unit/cli/models",
+    "plugins/crsd",
     "plugins/walmart_kd",
 )
 STUDENT_MODULES = (
     "*/qrmiddleware/distill/*",
     "*/qrmiddleware/recipes/*",
     "*/qrmiddleware/cli/distill/*",
+    "*/qrmiddleware_crsd/*",
     "*/qrmiddleware_walmart_kd/*",
     "*/qrmiddleware_benchmarks/students/*",
 )

@@ -1,8 +1,8 @@
 """(query, text) pairs as token ids, and as batches that are bounded by tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qrmiddleware.distill.reading import Frame, bert_frame
 
@@ -133,16 +133,51 @@ def pair_logits(
     Returns:
         Shape (rows, labels), in the order of the rows, float32.
     """
+    (logits,) = _in_batches(model, rows, lambda found: (found.logits,), pad=pad, budget=budget)
+    return logits
+
+
+def pair_views(
+    model: "PreTrainedModel", rows: Sequence[Encoded], *, pad: int, budget: int
+) -> "tuple[Tensor, Tensor]":
+    """Score rows likewise, and say what the network makes of their first tokens.
+
+    Returns:
+        Logits, shape (rows, labels), and last hidden states, shape (rows, width), both float32.
+    """
+    logits, vectors = _in_batches(
+        model,
+        rows,
+        lambda found: (found.logits, found.hidden_states[-1][:, 0]),
+        pad=pad,
+        budget=budget,
+        output_hidden_states=True,
+    )
+    return logits, vectors
+
+
+def _in_batches(
+    model: "PreTrainedModel",
+    rows: Sequence[Encoded],
+    taken: "Callable[[Any], tuple[Tensor, ...]]",
+    *,
+    pad: int,
+    budget: int,
+    **how: bool,
+) -> "list[Tensor]":
+    """Return what is taken of the model's answers, in the order of the rows."""
     import torch
 
     device = next(model.parameters()).device
     groups = token_batches([len(row.ids) for row in rows], budget=budget)
-    parts = [
-        model(**collate([rows[n] for n in group], pad=pad, device=device)).logits.float()
+    found = [
+        taken(model(**collate([rows[n] for n in group], pad=pad, device=device), **how))
         for group in groups
     ]
-    place = torch.tensor([n for group in groups for n in group], device=device)
-    return torch.cat(parts)[place.argsort()]
+    place = torch.tensor([n for group in groups for n in group], device=device).argsort()
+    return [
+        torch.cat([part.float() for part in parts])[place] for parts in zip(*found, strict=True)
+    ]
 
 
 def in_lists(

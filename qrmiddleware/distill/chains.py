@@ -113,6 +113,16 @@ class Chain:
         return cls(tuple(_step(*each) for each in said.items()), found_class.code)
 
 
+def reasons_alone(text: str) -> str:
+    """Take the conclusion out of reasons, whoever wrote them: every line that begins with it."""
+    kept = (
+        line
+        for line in text.splitlines()
+        if not line.lstrip(" -*•0123456789.)").casefold().startswith(CONCLUSION)
+    )
+    return "\n".join(kept).strip()
+
+
 def _said(lines: Iterable[str]) -> dict[str, str]:
     said: dict[str, str] = {}
     for line in filter(None, map(str.strip, lines)):

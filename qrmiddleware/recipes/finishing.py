@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from qrmiddleware.distill.calibrating import fit_calibration
+from qrmiddleware.distill.classes import Classes
 from qrmiddleware.distill.exporting.export import export_student
 from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
 from qrmiddleware.distill.lists import QueryList
@@ -49,8 +50,9 @@ def export(
     recipe: str,
     gathered: Gathered,
     fitting: Fitting,
-    calibration: Calibration | None,
+    calibration: Calibration | None = None,
     probes: Sequence[Probe],
+    classes: Classes | None = None,
     base: str,
     teacher: str,
     settings: Mapping[str, Any],
@@ -60,6 +62,8 @@ def export(
     replace: bool = False,
 ) -> Manifest:
     """Write the student's folder, if it says what the checkpoint says.
+
+    With ``classes`` it gives their probabilities, and a score is what they are worth.
 
     Raises:
         ConfigError: If it does not, or something lies at ``target`` that is not to be replaced.
@@ -86,6 +90,8 @@ def export(
             max_query_tokens=fitting.max_query_tokens,
             max_tokens=fitting.max_tokens,
         ),
+        labels=[each.name for each in classes] if classes else (),
+        gains=[each.gain for each in classes] if classes else (),
         calibration=calibration,
         provenance=provenance,
         probes=probes,

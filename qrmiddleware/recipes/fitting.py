@@ -21,9 +21,11 @@ from qrmiddleware.distill.training import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Loss: TypeAlias = Callable[[Any, Sequence[QueryList]], Tensor]
-    Compared: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
+Loss: TypeAlias = "Callable[[Any, Sequence[QueryList]], Tensor]"
+"""Of a model, as accelerate made it of an encoder's, and a batch of lists."""
+Compared: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
+"""Of (student, teacher, mask), all of shape (queries, hits)."""
 WARMUP: Final = 0.08
 """Share of the steps in which the rate still rises."""
 FORWARD_TOKENS: Final = 4096
@@ -61,7 +63,7 @@ def fit(
     encoder: Encoder,
     lists: Sequence[QueryList],
     *,
-    loss: "Loss",
+    loss: Loss,
     fitting: Fitting,
     checkpoints: Path,
     what: str,
@@ -71,7 +73,7 @@ def fit(
     Args:
         encoder: Learns.
         lists: Queries and their products with targets.
-        loss: Of the model, as accelerate made it of the encoder's, and a batch of lists.
+        loss: Of a batch.
         fitting: How.
         checkpoints: Folder of this training alone; its content is replaced as it goes.
         what: What is trained, for the progress bar.
@@ -123,14 +125,14 @@ def fit(
 
 
 def list_loss(
-    encoder: Encoder, texts: Mapping[str, str], compared: "Compared", *, fitting: Fitting
-) -> "Loss":
+    encoder: Encoder, texts: Mapping[str, str], compared: Compared, *, fitting: Fitting
+) -> Loss:
     """Return the loss of a cross-encoder's single logits on whole lists.
 
     Args:
         encoder: Learns.
         texts: By ``doc_id``, what is read of a product.
-        compared: Loss of (student, teacher, mask), all of shape (queries, hits).
+        compared: What is made of them.
         fitting: How the encoder reads.
     """
 

@@ -23,6 +23,7 @@ from qrmiddleware.distill.phrases import Floors, find_types
 from qrmiddleware.distill.splits import FoldedQuery, Split, hold_out, query_key, refuse_leaks
 from qrmiddleware.distill.teachers.catalogue import CatalogueTeacher
 from qrmiddleware.distill.teachers.judgments import JudgmentTeacher
+from qrmiddleware.distill.teachers.reasoner import Reasoner
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation.client import EngineClient, connect
 from qrmiddleware.evaluation.formats.registry import load_catalogue, load_judged
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 PAIRS: Final = "pairs.jsonl"
 JUDGMENT_LABELS: Final = "judgments.labels.jsonl"
 CATALOGUE_LABELS: Final = "catalogue.labels.jsonl"
+REASON_LABELS: Final = "reasons.labels.jsonl"
 STATE: Final = "gathered.json"
 
 
@@ -260,12 +262,13 @@ def read_log(path: Path) -> tuple[str, ...]:
 def label_by_source(
     material: Material, work: Path, judged: Mapping[tuple[str, str], str], *, floors: Floors
 ) -> None:
-    """Write what judgments, and the catalogue itself, say of the gathered pairs."""
+    """Write what judgments, and the catalogue itself with and without reasons, say of the pairs."""
     targets = material.targets()
     people = JudgmentTeacher(judged, targets, source=material.source.data.name)
     teachers: dict[str, Teacher] = {
         JUDGMENT_LABELS: people,
         CATALOGUE_LABELS: CatalogueTeacher(material.records, floors=floors),
+        REASON_LABELS: Reasoner(material.records, floors=floors),
     }
     any_share = FailureLimit(share=1.0)
     for name, teacher in teachers.items():

@@ -81,11 +81,12 @@ def warm_up(
     """
     need_training(PACKAGE)
     from qrmiddleware.distill.training import is_main_process
+    from qrmiddleware.recipes.beginning import Tiny
     from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
 
     fitting = Fitting(steps, rate, max_tokens=max_tokens, seed=seed)
-    begin = stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base
+    begin = Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base
     warm = stages.warm_up(work, begin, fitting=fitting, labels=labels or (), to=to)
     if is_main_process():
         say(f"{warm}: the teacher to be")
@@ -232,13 +233,14 @@ def student(
     """
     need_training(PACKAGE)
     from qrmiddleware.distill.training import is_main_process
+    from qrmiddleware.recipes.beginning import Tiny
     from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware_walmart_kd.recipes import stages
 
     plan = stages.StudentPlan(
         Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
         loss.value,
-        stages.Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
+        Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
         layers_of(layers),
         share,
         tuple(labels or ()),

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware.distill.chains import ASPECTS, Chain, ChainError, Step, Verdict
+from qrmiddleware.distill.chains import (
+    ASPECTS,
+    Chain,
+    ChainError,
+    Step,
+    Verdict,
+    reasons_alone,
+)
 from qrmiddleware.distill.classes import ESCI
 
 NOTES = st.text(
@@ -93,3 +100,17 @@ def test_aspects_can_be_others():
     chain = Chain.read("size: match\nconclusion: I", ESCI, aspects=("size",))
 
     assert chain.verdicts == {"size": Verdict.MATCH}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (TEXT, TEXT.rpartition("\n")[0]),
+        ("It is a bag.\n5. Conclusion: S\n", "It is a bag."),
+        ("In conclusion nothing fits.", "In conclusion nothing fits."),
+        ("**conclusion**: E", ""),
+        ("", ""),
+    ],
+)
+def test_reasons_of_anybody_lose_their_conclusion(text, kept):
+    assert reasons_alone(text) == kept

@@ -10,12 +10,13 @@ from qrmiddleware.distill.labelling import Tally, label_all
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.distill.lora import Lora
-from qrmiddleware.distill.modelling import Encoder, load_classifier, load_encoder, tiny_encoder
+from qrmiddleware.distill.modelling import Encoder, load_classifier
 from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.distill.reading import Reading, write_reading
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
 from qrmiddleware.distill.training import best_precision, is_main_process, machine
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes.beginning import Tiny, begin
 from qrmiddleware.recipes.finishing import calibrate, export, probes_of
 from qrmiddleware.recipes.fitting import Fitting, fit, list_loss
 from qrmiddleware.recipes.gathering import (
@@ -33,16 +34,6 @@ WARM: Final = "warm"
 TEACHER: Final = "teacher"
 TEACHER_LABELS: Final = "teacher.labels.jsonl"
 CHECKPOINTS: Final = "checkpoints"
-
-
-@dataclass(frozen=True, slots=True)
-class Tiny:
-    """A student from scratch: word pieces of its own, random weights."""
-
-    vocabulary: int
-    layers: int
-    hidden: int
-    heads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +85,7 @@ def warm_up(
     target = to or work / WARM
     lists = _weak_lists(work, labels)
     encoder = (
-        _tiny(work, base, seed=fitting.seed)
+        begin(work, base, seed=fitting.seed)
         if isinstance(base, Tiny)
         else load_classifier(base, seed=fitting.seed)
     )
@@ -191,7 +182,7 @@ def learn_student(work: Path, plan: StudentPlan, *, checkpoint: Path) -> Encoder
     Raises:
         ConfigError: If there are no labels, or of too few kinds for the loss.
     """
-    encoder = _begin(work, plan)
+    encoder = begin(work, plan.base, layers=plan.layers, seed=plan.fitting.seed)
     _fit(
         work,
         encoder,
@@ -263,24 +254,6 @@ def finish(
         licence=licence,
         description=description,
         replace=replace,
-    )
-
-
-def _begin(work: Path, plan: StudentPlan) -> Encoder:
-    if isinstance(plan.base, Tiny):
-        return _tiny(work, plan.base, seed=plan.fitting.seed)
-    return load_encoder(plan.base, layers=plan.layers, seed=plan.fitting.seed)
-
-
-def _tiny(work: Path, size: Tiny, *, seed: int) -> Encoder:
-    texts = [text for pair in read_pairs(work / PAIRS) for text in (pair.query, pair.text)]
-    return tiny_encoder(
-        texts,
-        vocabulary=size.vocabulary,
-        layers=size.layers,
-        hidden=size.hidden,
-        heads=size.heads,
-        seed=seed,
     )
 
 

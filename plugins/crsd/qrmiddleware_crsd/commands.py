@@ -1,0 +1,109 @@
+"""``qrm crsd``: trains students that learn from reasons."""
+
+# Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from qrmiddleware.recipes.command_options import (
+    BaseOption,
+    MaxTokensOption,
+    RateOption,
+    ScratchOption,
+    SeedOption,
+    ShareOption,
+    StepsOption,
+    WorkArgument,
+    layers_of,
+    need_training,
+    numbers,
+    say,
+)
+from qrmiddleware.recipes.commands import add_gather
+
+PACKAGE: Final = "qrmiddleware-crsd"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help=(
+        "Train students for `plugin: crsd`: gather pairs, with reasons for what a product is to a "
+        "query, and train a student that reads them and will not need them.\n\n"
+        "Needs the extra `train`: pip install 'qrmiddleware-crsd[train]'"
+    ),
+)
+add_gather(app, "crsd")
+
+
+@app.command(no_args_is_help=True)
+def student(
+    work: WorkArgument,
+    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels with classes and reasons; else the reasoner's, from gather."),
+    ] = None,
+    augmented: Annotated[
+        float, typer.Option(min=0, help="Weight of learning with the reasons at hand.")
+    ] = 1.0,
+    distilled: Annotated[
+        float, typer.Option(min=0, help="Weight of learning what was said with them, without.")
+    ] = 1.0,
+    aligned: Annotated[
+        float, typer.Option(min=0, help="Weight of the contrast between both views.")
+    ] = 0.2,
+    reason_tokens: Annotated[int, typer.Option(min=4, help="Of a reason at most.")] = 64,
+    concluded: Annotated[
+        bool,
+        typer.Option(
+            "--concluded", help="Leave the class in the reasons: a leak, to see what it does."
+        ),
+    ] = False,
+    base: BaseOption = "minilm",
+    layers: Annotated[
+        str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")
+    ] = "2",
+    scratch: ScratchOption = "",
+    share: ShareOption = 1.0,
+    steps: StepsOption = 1500,
+    rate: RateOption = 1e-4,
+    max_tokens: MaxTokensOption = 40,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A student lies there: take its place.")
+    ] = False,
+    licence: Annotated[str, typer.Option(help="Of the weights, for the folder.")] = "",
+    seed: SeedOption = 0,
+) -> None:
+    """Train a student on classes and reasons, and export it for serving.
+
+    Examples:
+
+        qrm crsd student ./work --to ./models/crsd
+
+        qrm crsd student ./work --to ./models/plain --augmented 0 --distilled 0 --aligned 0
+
+        qrm crsd student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
+    """
+    need_training(PACKAGE)
+    from qrmiddleware.recipes.beginning import Tiny
+    from qrmiddleware.recipes.fitting import Fitting
+    from qrmiddleware_crsd.recipes.stages import StudentPlan, learn_student
+    from qrmiddleware_crsd.recipes.student import Weights
+
+    plan = StudentPlan(
+        Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
+        Weights(augmented, distilled, aligned, reason_tokens=reason_tokens),
+        Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
+        layers_of(layers),
+        share,
+        labels,
+        concluded=concluded,
+    )
+    manifest = learn_student(work, plan, to, replace=replace, licence=licence)
+    if manifest is not None:
+        parity = manifest.parity
+        told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
+        say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")

@@ -1,0 +1,1 @@
+"""How a student learns from reasons that it will not be given."""
