@@ -69,6 +69,7 @@ STUDENT_TESTS = (
     "tests/unit/cli/distill",
     "tests/unit/cli/models",
     "plugins/crsd",
+    "plugins/ellm_rele",
     "plugins/walmart_kd",
 )
 STUDENT_MODULES = (
@@ -76,6 +77,7 @@ STUDENT_MODULES = (
     "*/qrmiddleware/recipes/*",
     "*/qrmiddleware/cli/distill/*",
     "*/qrmiddleware_crsd/*",
+    "*/qrmiddleware_ellm_rele/*",
     "*/qrmiddleware_walmart_kd/*",
     "*/qrmiddleware_benchmarks/students/*",
 )

@@ -98,6 +98,21 @@ class Label:
         target = min(max(self.target, 1.0 - highest), highest)
         return math.log(target / (1.0 - target))
 
+    def shares(self, codes: Sequence[str]) -> tuple[float, ...]:
+        """Return the probability of each class, in the order of their codes.
+
+        Raises:
+            ValueError: If the label has no class, or one that is not among them.
+        """
+        told = self.probabilities or {self.grade: 1.0}
+        if unknown := [code for code in told if code not in codes]:
+            message = (
+                f"the label of {self.query!r} and {self.doc_id} by {self.teacher} is of class "
+                f"{unknown[0]!r}: the classes are {', '.join(codes)}"
+            )
+            raise ValueError(message)
+        return tuple(told.get(code, 0.0) for code in codes)
+
     def with_gains(self, gains: Mapping[str, float]) -> "Label":
         """Return the label with the target that other gains make of its classes.
 

@@ -3,6 +3,7 @@
 # Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
 # ruff: noqa: PLC0415
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -90,19 +91,21 @@ def student(
     need_training(PACKAGE)
     from qrmiddleware.recipes.beginning import Tiny
     from qrmiddleware.recipes.fitting import Fitting
-    from qrmiddleware_crsd.recipes.stages import StudentPlan, learn_student
-    from qrmiddleware_crsd.recipes.student import Weights
+    from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
+    from qrmiddleware_crsd.recipes.student import RECIPE, Weights, loss_of_labels
 
-    plan = StudentPlan(
+    weights = Weights(augmented, distilled, aligned, reason_tokens=reason_tokens)
+    plan = ReasonedPlan(
+        RECIPE,
         Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
-        Weights(augmented, distilled, aligned, reason_tokens=reason_tokens),
         Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
         layers_of(layers),
         share,
         labels,
-        concluded=concluded,
+        settings={"weights": asdict(weights), "concluded": concluded},
     )
-    manifest = learn_student(work, plan, to, replace=replace, licence=licence)
+    loss_of = loss_of_labels(plan, weights, concluded=concluded)
+    manifest = learn_reasoned(work, plan, to, loss_of=loss_of, replace=replace, licence=licence)
     if manifest is not None:
         parity = manifest.parity
         told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"

@@ -4,7 +4,6 @@ from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.losses import alignment, distribution_kl, soft_cross_entropy
 from qrmiddleware.distill.modelling import tiny_encoder
-from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.fitting import Fitting, rows_of
 from qrmiddleware.recipes.targets import lists_of
 from qrmiddleware_crsd.recipes.student import Weights, answers_of, augmented, crsd_loss
@@ -61,7 +60,7 @@ def test_a_teachers_classes_become_shares_and_its_reasons_lose_the_conclusion():
 
 
 def test_labels_without_a_known_class_are_refused():
-    with pytest.raises(ConfigError, match=r"of class '2': the classes are E, S, C, I"):
+    with pytest.raises(ValueError, match=r"of class '2': the classes are E, S, C, I"):
         answers_of([label("q", "1", "2")], ESCI)
 
 

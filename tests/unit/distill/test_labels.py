@@ -97,3 +97,14 @@ def test_a_label_is_made_of_its_pair():
 
     assert (label.pair, label.query, label.doc_id) == (PAIR.key, "laptop", "p1")
     assert (label.teacher, label.target, label.logit) == ("t", 0.25, None)
+
+
+def test_shares_are_in_the_order_of_the_classes():
+    sure = make_label(grade="S")
+    doubting = make_label(grade="S", probabilities={"S": 0.75, "E": 0.25})
+
+    assert sure.shares("ESCI") == (0.0, 1.0, 0.0, 0.0)
+    assert doubting.shares(("E", "S")) == (0.25, 0.75)
+    for label in (sure, make_label()):
+        with pytest.raises(ValueError, match=r"of class '.?': the classes are E, C"):
+            label.shares(("E", "C"))

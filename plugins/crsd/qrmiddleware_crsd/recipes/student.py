@@ -23,8 +23,8 @@ from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.distill.losses import alignment, distribution_kl, soft_cross_entropy
 from qrmiddleware.distill.modelling import Encoder
-from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.fitting import FORWARD_TOKENS, Fitting, Loss, rows_of
+from qrmiddleware.recipes.reasoned import LossOf, ReasonedPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,18 +87,11 @@ def answers_of(
             to measure how much of one.
 
     Raises:
-        ConfigError: If a label has no class, or one that is not among ``classes``.
+        ValueError: If a label has no class, or one that is not among ``classes``.
     """
     found: dict[Key, Answer] = {}
     for label in labels:
-        told = label.probabilities or {label.grade: 1.0}
-        if unknown := [code for code in told if code not in classes.codes]:
-            message = (
-                f"the label of {label.query!r} and {label.doc_id} by {label.teacher} is of class "
-                f"{unknown[0]!r}: the classes are {', '.join(classes.codes)}"
-            )
-            raise ConfigError(message)
-        shares = tuple(told.get(code, 0.0) for code in classes.codes)
+        shares = label.shares(classes.codes)
         reason = label.reason if concluded else reasons_alone(label.reason)
         found[label.query, label.doc_id] = Answer(shares, reason)
     return found
@@ -176,3 +169,13 @@ def crsd_loss(
         return total
 
     return loss
+
+
+def loss_of_labels(plan: ReasonedPlan, weights: Weights, *, concluded: bool) -> LossOf:
+    """Return what makes the loss of an encoder, texts and labels."""
+
+    def make(encoder: Encoder, texts: Mapping[str, str], labels: Sequence[Label]) -> Loss:
+        answers = answers_of(labels, plan.classes, concluded=concluded)
+        return crsd_loss(encoder, texts, answers, weights=weights, fitting=plan.fitting)
+
+    return make

@@ -1,60 +1,71 @@
-"""Training a student from a folder of gathered pairs, and finishing it."""
+"""Training a student on a teacher's classes and reasons, from gathered pairs to its folder."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from qrmiddleware.distill.classes import ESCI, Classes
 from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.distill.labels import Label
+from qrmiddleware.distill.modelling import Encoder, keep_logits
 from qrmiddleware.distill.training import is_main_process, machine
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.beginning import Tiny, begin
 from qrmiddleware.recipes.finishing import export, probes_of
-from qrmiddleware.recipes.fitting import Fitting, fit
+from qrmiddleware.recipes.fitting import Fitting, Loss, fit
 from qrmiddleware.recipes.gathering import REASON_LABELS, read_gathered, read_texts
 from qrmiddleware.recipes.targets import first_lists, lists_of
 from qrmiddleware.students.manifest import Manifest
-from qrmiddleware_crsd.recipes.student import RECIPE, Weights, answers_of, crsd_loss
 
 CHECKPOINTS: Final = "checkpoints"
+LossOf: TypeAlias = Callable[[Encoder, Mapping[str, str], Sequence[Label]], Loss]
+"""Makes the loss of an encoder, texts by ``doc_id``, and the labels that are learnt from."""
 
 
 @dataclass(frozen=True, slots=True)
-class StudentPlan:
-    """What a student is, and what it learns from.
+class ReasonedPlan:
+    """What a student is, and whom it learns from.
 
     Attributes:
+        recipe: Whose idea its loss is; the plugin's name.
         fitting: How it learns and reads.
-        weights: Of the parts of its loss.
         base: Checkpoint that it begins with, ``minilm``, or a size to begin from scratch with.
         layers: Of the checkpoint, how many of the first, or which; all if ``None``.
         share: Of the queries, 0..1.
         labels: File of the teacher's labels with classes and reasons; the reasoner's if ``None``.
         classes: Which these are.
-        concluded: Whether reasons keep their conclusion.
+        helpers: Logits beside those of the classes, which help in training and are dropped.
+        settings: For the provenance, what else was told.
     """
 
+    recipe: str
     fitting: Fitting
-    weights: Weights = field(default_factory=Weights)
     base: str | Tiny = "minilm"
     layers: int | tuple[int, ...] | None = 2
     share: float = 1.0
     labels: Path | None = None
     classes: Classes = ESCI
-    concluded: bool = False
+    helpers: int = 0
+    settings: Mapping[str, Any] | None = None
 
 
-def learn_student(
-    work: Path, plan: StudentPlan, target: Path, *, replace: bool = False, licence: str = ""
+def learn_reasoned(
+    work: Path,
+    plan: ReasonedPlan,
+    target: Path,
+    *,
+    loss_of: LossOf,
+    replace: bool = False,
+    licence: str = "",
 ) -> Manifest | None:
-    """Train a student on classes and reasons, and write its folder.
+    """Train a student, and write its folder.
 
     Args:
         work: Folder of the training.
         plan: What is trained.
         target: Folder to make.
+        loss_of: What it learns by.
         replace: Whether a student that lies there gives way.
         licence: Of the weights.
 
@@ -66,26 +77,36 @@ def learn_student(
     """
     labels, texts, gathered = _labels(work, plan), read_texts(work), read_gathered(work)
     lists = first_lists(lists_of(labels, logits=False), plan.share)
-    answers = answers_of(labels, plan.classes, concluded=plan.concluded)
     count = len(plan.classes.codes)
-    encoder = begin(work, plan.base, layers=plan.layers, num_labels=count, seed=plan.fitting.seed)
+    encoder = begin(
+        work,
+        plan.base,
+        layers=plan.layers,
+        num_labels=count + plan.helpers,
+        seed=plan.fitting.seed,
+    )
+    try:
+        loss = loss_of(encoder, texts, labels)
+    except ValueError as error:  # a label of none of the classes
+        raise ConfigError(str(error)) from error
     name = target.resolve().name
     fit(
         encoder,
         lists,
-        loss=crsd_loss(encoder, texts, answers, weights=plan.weights, fitting=plan.fitting),
+        loss=loss,
         fitting=plan.fitting,
         checkpoints=work / CHECKPOINTS / name,
-        what="training a student (crsd)",
+        what=f"training a student ({plan.recipe})",
     )
     if not is_main_process():
         return None
     checkpoint = work / "students" / name
+    keep_logits(encoder.model, count)
     encoder.save(checkpoint)
     return export(
         checkpoint,
         target,
-        recipe=RECIPE,
+        recipe=plan.recipe,
         gathered=gathered,
         fitting=plan.fitting,
         classes=plan.classes,
@@ -93,10 +114,9 @@ def learn_student(
         base="scratch" if isinstance(plan.base, Tiny) else plan.base,
         teacher=", ".join(sorted({label.teacher for label in labels})),
         settings={
-            "weights": asdict(plan.weights),
+            **(plan.settings or {}),
             "layers": plan.layers,
             "share": plan.share,
-            "concluded": plan.concluded,
             "machine": machine(),
         },
         licence=licence,
@@ -104,13 +124,13 @@ def learn_student(
     )
 
 
-def _labels(work: Path, plan: StudentPlan) -> Sequence[Label]:
+def _labels(work: Path, plan: ReasonedPlan) -> Sequence[Label]:
     file = plan.labels or work / REASON_LABELS
     labels = read_labels(file) if file.exists() else ()
     if not labels:
         message = (
-            f"{file} has no labels: `qrm crsd gather` writes the reasoner's, `qrm label llm` those "
-            "of a language model"
+            f"{file} has no labels: `qrm {plan.recipe.replace('_', '-')} gather` writes the "
+            "reasoner's, `qrm label llm` those of a language model"
         )
         raise ConfigError(message)
     return labels

@@ -1,0 +1,109 @@
+"""``qrm ellm-rele``: trains students that learn a teacher's scores and reasons."""
+
+# Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
+# ruff: noqa: PLC0415
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from qrmiddleware.recipes.command_options import (
+    BaseOption,
+    MaxTokensOption,
+    RateOption,
+    ScratchOption,
+    SeedOption,
+    ShareOption,
+    StepsOption,
+    WorkArgument,
+    layers_of,
+    need_training,
+    numbers,
+    say,
+)
+from qrmiddleware.recipes.commands import add_gather
+
+PACKAGE: Final = "qrmiddleware-ellm-rele"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help=(
+        "Train students for `plugin: ellm_rele`: gather pairs, with reasons for what a product is "
+        "to a query, and train a student on classes, their probabilities, and every aspect.\n\n"
+        "Needs the extra `train`: pip install 'qrmiddleware-ellm-rele[train]'"
+    ),
+)
+add_gather(app, "ellm-rele")
+
+
+@app.command(no_args_is_help=True)
+def student(
+    work: WorkArgument,
+    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels with classes and reasons; else the reasoner's, from gather."),
+    ] = None,
+    hard: Annotated[
+        float, typer.Option(min=0, help="Weight of the class that the teacher names.")
+    ] = 1.0,
+    distribution: Annotated[
+        float, typer.Option(min=0, help="Weight of its probabilities of all classes.")
+    ] = 1.0,
+    order: Annotated[
+        float, typer.Option(min=0, help="Weight of the order of a query's products.")
+    ] = 1.0,
+    reasoning: Annotated[
+        float, typer.Option(min=0, help="Weight of its verdicts on every aspect.")
+    ] = 0.5,
+    base: BaseOption = "minilm",
+    layers: Annotated[
+        str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")
+    ] = "2",
+    scratch: ScratchOption = "",
+    share: ShareOption = 1.0,
+    steps: StepsOption = 1500,
+    rate: RateOption = 1e-4,
+    max_tokens: MaxTokensOption = 40,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="A student lies there: take its place.")
+    ] = False,
+    licence: Annotated[str, typer.Option(help="Of the weights, for the folder.")] = "",
+    seed: SeedOption = 0,
+) -> None:
+    """Train a cross-encoder on classes and reasons, and export it for serving.
+
+    Examples:
+
+        qrm ellm-rele student ./work --to ./models/mkd
+
+        qrm ellm-rele student ./work --to ./models/hard --distribution 0 --order 0 --reasoning 0
+
+        qrm ellm-rele student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
+    """
+    need_training(PACKAGE)
+    from qrmiddleware.recipes.beginning import Tiny
+    from qrmiddleware.recipes.fitting import Fitting
+    from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
+    from qrmiddleware_ellm_rele.recipes.student import HELPERS, RECIPE, Weights, loss_of_labels
+
+    weights = Weights(hard, distribution, order, reasoning)
+    plan = ReasonedPlan(
+        RECIPE,
+        Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
+        Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
+        layers_of(layers),
+        share,
+        labels,
+        helpers=HELPERS,
+        settings={"weights": asdict(weights)},
+    )
+    loss_of = loss_of_labels(plan, weights)
+    manifest = learn_reasoned(work, plan, to, loss_of=loss_of, replace=replace, licence=licence)
+    if manifest is not None:
+        parity = manifest.parity
+        told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
+        say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")

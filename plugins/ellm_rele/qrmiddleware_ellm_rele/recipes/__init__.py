@@ -1,0 +1,1 @@
+"""How a student learns a teacher's scores and its chain of thought."""

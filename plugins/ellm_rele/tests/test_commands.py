@@ -1,0 +1,57 @@
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes import command_options, gathering
+from qrmiddleware.students.cross_encoder import CrossEncoder
+from qrmiddleware.students.folder import read_student
+from qrmiddleware.students.settings import RuntimeSettings
+from qrmiddleware_ellm_rele.commands import app
+
+ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
+QUICK = ("--steps", "150", "--rate", "5e-3", "--max-tokens", "32", "--scratch", "400,2,32,2")
+
+
+def run(*words):
+    return CliRunner().invoke(app, words)
+
+
+@pytest.mark.parametrize("stage", ["gather", "student"])
+def test_every_stage_shows_examples(stage):
+    assert f"qrm ellm-rele {stage}" in run(stage, "--help").output
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(command_options, "find_spec", {"accelerate": True}.get)
+
+    done = run("student", str(tmp_path), "--to", "s")
+
+    assert "pip install 'qrmiddleware-ellm-rele[train]'" in str(done.exception)
+
+
+@pytest.mark.students
+def test_without_labels_it_says_who_makes_some(work):
+    (work / gathering.REASON_LABELS).unlink()
+
+    done = run("student", str(work), "--to", str(work / "s"), *QUICK)
+
+    assert isinstance(done.exception, ConfigError)
+    assert "qrm ellm-rele gather" in str(done.exception)
+
+
+@pytest.mark.students
+@pytest.mark.timeout(300)
+def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
+    done = run("student", str(work), "--to", str(tmp_path / "student"), *QUICK)
+
+    assert done.exit_code == 0, done.exception
+    manifest = read_student(tmp_path / "student").manifest
+    assert manifest.labels == ("exact", "substitute", "complement", "irrelevant")
+    assert manifest.gains == (1.0, 0.5, 0.0, 0.0)
+    assert (manifest.provenance.recipe, manifest.provenance.seen_folds) == ("ellm_rele", (0,))
+    assert manifest.provenance.teacher.startswith("reasoner:")
+    with closing(CrossEncoder.open(tmp_path / "student", ONE_THREAD)) as student:
+        scores = student.scores("kettle", ["Acme kettle 1 l red", "Acme toaster 1 l red"])
+    assert scores[0] > scores[1]
