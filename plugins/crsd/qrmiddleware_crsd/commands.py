@@ -11,17 +11,21 @@ import typer
 
 from qrmiddleware.recipes.command_options import (
     BaseOption,
+    LayersOption,
+    LicenceOption,
     MaxTokensOption,
     RateOption,
+    ReplaceOption,
     ScratchOption,
     SeedOption,
     ShareOption,
     StepsOption,
+    ToOption,
     WorkArgument,
     layers_of,
     need_training,
     numbers,
-    say,
+    say_made,
 )
 from qrmiddleware.recipes.commands import add_gather
 
@@ -42,7 +46,7 @@ add_gather(app, "crsd")
 @app.command(no_args_is_help=True)
 def student(
     work: WorkArgument,
-    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    to: ToOption,
     labels: Annotated[
         Path | None,
         typer.Option(help="Labels with classes and reasons; else the reasoner's, from gather."),
@@ -64,18 +68,14 @@ def student(
         ),
     ] = False,
     base: BaseOption = "minilm",
-    layers: Annotated[
-        str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")
-    ] = "2",
+    layers: LayersOption = "2",
     scratch: ScratchOption = "",
     share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
     max_tokens: MaxTokensOption = 40,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="A student lies there: take its place.")
-    ] = False,
-    licence: Annotated[str, typer.Option(help="Of the weights, for the folder.")] = "",
+    replace: ReplaceOption = False,
+    licence: LicenceOption = "",
     seed: SeedOption = 0,
 ) -> None:
     """Train a student on classes and reasons, and export it for serving.
@@ -107,6 +107,4 @@ def student(
     loss_of = loss_of_labels(plan, weights, concluded=concluded)
     manifest = learn_reasoned(work, plan, to, loss_of=loss_of, replace=replace, licence=licence)
     if manifest is not None:
-        parity = manifest.parity
-        told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
-        say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
+        say_made(to, manifest)

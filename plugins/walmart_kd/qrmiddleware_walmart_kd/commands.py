@@ -12,12 +12,16 @@ import typer
 from qrmiddleware import ConfigError
 from qrmiddleware.recipes.command_options import (
     BaseOption,
+    LayersOption,
+    LicenceOption,
     MaxTokensOption,
     RateOption,
+    ReplaceOption,
     ScratchOption,
     SeedOption,
     ShareOption,
     StepsOption,
+    ToOption,
     WeakLabelsOption,
     WorkArgument,
     counting,
@@ -27,6 +31,7 @@ from qrmiddleware.recipes.command_options import (
     need_training,
     numbers,
     say,
+    say_made,
 )
 from qrmiddleware.recipes.commands import add_gather
 
@@ -200,25 +205,21 @@ def label(
 @app.command(no_args_is_help=True)
 def student(
     work: WorkArgument,
-    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    to: ToOption,
     loss: Annotated[Loss, typer.Option(help="What it learns by.")] = Loss.MARGIN,
     labels: Annotated[
         list[Path] | None,
         typer.Option(help="Labels to learn from; repeat to average several teachers."),
     ] = None,
     base: BaseOption = "minilm",
-    layers: Annotated[
-        str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")
-    ] = "2",
+    layers: LayersOption = "2",
     scratch: ScratchOption = "",
     share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
     max_tokens: MaxTokensOption = 40,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="A student lies there: take its place.")
-    ] = False,
-    licence: Annotated[str, typer.Option(help="Of the weights, for the folder.")] = "",
+    replace: ReplaceOption = False,
+    licence: LicenceOption = "",
     seed: SeedOption = 0,
 ) -> None:
     """Train a student on the teacher's margins, and export it for serving.
@@ -252,16 +253,14 @@ def student(
     manifest = stages.finish(
         work, plan, encoder, to, checkpoint=checkpoint, replace=replace, licence=licence
     )
-    parity = manifest.parity
-    told = "" if parity is None else f"; int8 ranks like float32 by {parity.correlation:.3f}"
-    say(f"{to}: {manifest.architecture.parameters:,} parameters{told}")
+    say_made(to, manifest)
 
 
 @app.command("two-tower", no_args_is_help=True)
 def two_tower(
     work: WorkArgument,
     base: Annotated[Path, typer.Option(help="Student to begin with: a bi-encoder's folder.")],
-    to: Annotated[Path, typer.Option(help="Folder of the student, for the configuration.")],
+    to: ToOption,
     labels: Annotated[
         list[Path] | None,
         typer.Option(help="Labels to learn from; repeat to average several teachers."),
@@ -273,9 +272,7 @@ def two_tower(
     pull: Annotated[
         float, typer.Option(min=0, help="How strongly the layer is held to doing nothing.")
     ] = 1e-3,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="A student lies there: take its place.")
-    ] = False,
+    replace: ReplaceOption = False,
     seed: SeedOption = 0,
 ) -> None:
     """Teach a bi-encoder's queries the teacher's margins; vectors of documents stay as they are.
