@@ -1,40 +1,28 @@
 """Puts a catalogue into an engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain, islice
 from time import perf_counter
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
-import tenacity
 
-from qrmiddleware.errors import ConfigError, QrmError, UpstreamError
-from qrmiddleware.evaluation.client import BUSY, EngineClient, RefusedError
+from qrmiddleware.errors import ConfigError, QrmError
+from qrmiddleware.evaluation.bulk import WAIT, Bulk, Line, batches
+from qrmiddleware.evaluation.client import EngineClient, RefusedError
 from qrmiddleware.evaluation.collection import Document
 from qrmiddleware.evaluation.mapping import index_body
 
 SAMPLE: Final = 1_000
 """Documents that are looked at to know what fields there are."""
 
-_BATCH_DOCUMENTS: Final = 500
-_BATCH_BYTES: Final = 4 * 2**20
-_ATTEMPTS: Final = 10
-_WAIT: Final = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 _UNSUPPORTED: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-
-Line = tuple[str, bytes]
-"""A document's id, and its two lines of ``_bulk``."""
 
 
 class IncompleteError(QrmError):
     """A catalogue is in the engine in part only; says why."""
-
-
-class BusyError(UpstreamError):
-    """The engine takes no more for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +71,9 @@ class CatalogueIndexer:
         wait: Between attempts while the engine is busy.
     """
 
-    def __init__(self, client: EngineClient, *, wait: Any = _WAIT) -> None:  # noqa: ANN401 tenacity's
+    def __init__(self, client: EngineClient, *, wait: Any = WAIT) -> None:  # noqa: ANN401 tenacity's
         self._client = client
-        self._wait = wait
+        self._bulk = Bulk(client, wait=wait)
 
     async def index(
         self, documents: Iterable[Document], plan: IndexPlan, tick: Callable[[int], object]
@@ -150,7 +138,7 @@ class CatalogueIndexer:
         sent = 0
         try:
             for batch in batches(map(_line, documents)):
-                await self._store(index, batch)
+                await self._bulk.store(index, batch)
                 sent += len(batch)
                 tick(len(batch))
         except QrmError as error:
@@ -158,59 +146,11 @@ class CatalogueIndexer:
             raise IncompleteError(message) from error
         return sent
 
-    async def _store(self, index: str, batch: Sequence[Line]) -> None:
-        """Send a batch, and what was turned away of it again, more and more slowly."""
-        left = batch
-        attempts = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(BusyError),
-            stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            wait=self._wait,
-            reraise=True,
-        )
-        async for attempt in attempts:
-            with attempt:
-                left = await self._attempt(index, left)
-                if left:
-                    message = f"the engine stayed busy: {len(left)} documents are not in"
-                    raise BusyError(message)
-
-    async def _attempt(self, index: str, batch: Sequence[Line]) -> Sequence[Line]:
-        """Return what the engine turned away because it is busy."""
-        body = b"".join(lines for _, lines in batch)
-        target = f"/{quote(index, safe='')}/_bulk"
-        status, reply = await self._client.call("POST", target, body, ndjson=True, expected=BUSY)
-        if status in BUSY:
-            return batch
-        if not reply["errors"]:
-            return ()
-        outcomes = [item["index"] for item in reply["items"]]
-        refused = next((o for o in outcomes if "error" in o and o["status"] not in BUSY), None)
-        if refused is not None:
-            message = f"the engine refused document {refused['_id']}: {_why(refused['error'])}"
-            raise UpstreamError(message)
-        pairs = zip(batch, outcomes, strict=True)
-        return [line for line, outcome in pairs if outcome["status"] in BUSY]
-
     async def _merge(self, index: str) -> bool:
         """Make the index one segment, so that searches cost the same each time."""
         target = f"/{index}/_forcemerge?max_num_segments=1"
         status, _ = await self._client.call("POST", target, expected=_UNSUPPORTED)
         return status == HTTPStatus.OK
-
-
-def batches(lines: Iterable[Line]) -> Iterator[Sequence[Line]]:
-    """Cut into batches of a size that engines like; a document of any size goes out."""
-    batch: list[Line] = []
-    size_bytes = 0
-    for line in lines:
-        too_much = len(batch) == _BATCH_DOCUMENTS or size_bytes + len(line[1]) > _BATCH_BYTES
-        if batch and too_much:
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(line)
-        size_bytes += len(line[1])
-    if batch:
-        yield batch
 
 
 def _line(document: Document) -> Line:
@@ -223,8 +163,3 @@ def _check_name(index: str) -> None:
     if not index or odd or index != index.lower() or index[0] in "-_+." or index == "_all":
         message = f"{index!r} is no name of an index: lower case, no blanks or wildcards in it"
         raise ConfigError(message)
-
-
-def _why(error: Mapping[str, Any]) -> str:
-    cause = error.get("caused_by") or {}
-    return " / ".join(str(each["reason"]) for each in (error, cause) if each.get("reason"))

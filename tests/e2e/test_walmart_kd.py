@@ -271,6 +271,38 @@ def vectored(shop, students) -> Iterator[list[str]]:
     shop.http.request("DELETE", f"{shop.url}/vectored")
 
 
+def test_vectors_that_qrm_embed_writes_are_those_that_a_search_goes_by(shop, students):
+    if shop.engine == "embedded":
+        pytest.skip("the embedded engine keeps no place between pages")
+    texts = ["laptop sleeve", "acme laptop", "laptop mouse"]
+    included = {"index.mapping.exclude_source_vectors": False}
+    shop.put("/written", {"settings": included if shop.engine == "elasticsearch" else {}})
+    for number, text in enumerate(texts):
+        shop.put(f"/written/_doc/{number}?refresh=true", {"title": text})
+    told = ("--url", shop.url, "--index", "written", "--fields", "title")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "qrmiddleware.cli", "embed", students["bi"], *told],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = shop.http.request(
+        "POST",
+        f"{shop.url}/written/_search?qrm_pipeline=vectors",
+        body=json.dumps({"query": {"match": {"title": QUERY}}}).encode(),
+    ).json()["hits"]["hits"]
+    shop.http.request("DELETE", f"{shop.url}/written")
+
+    assert done.returncode == 0, done.stderr
+    assert "3 documents of written" in done.stdout
+    assert all(len(hit["_source"]["embedding"]) == 16 for hit in found)
+    student = open_student(students["bi"], RuntimeSettings(**RUNTIME))
+    scores = student.scores(QUERY, texts).tolist()
+    student.close()
+    assert ids(found) == [str(n) for n in sorted(range(3), key=lambda n: -scores[n])]
+
+
 @pytest.mark.parametrize("source", [True, False])
 def test_a_bi_encoder_goes_by_the_vectors_that_the_index_holds(shop, vectored, source):
     body = {"query": {"match": {"title": QUERY}}, "_source": source}

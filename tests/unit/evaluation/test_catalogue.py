@@ -4,15 +4,12 @@ import json
 
 import pytest
 import tenacity
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.evaluation.catalogue import (
     CatalogueIndexer,
     IncompleteError,
     IndexPlan,
-    batches,
 )
 from qrmiddleware.evaluation.client import EngineClient, RefusedError
 from qrmiddleware.evaluation.collection import Document
@@ -168,17 +165,3 @@ async def test_what_is_no_name_of_an_index_is_refused(scripted, name):
 
     with pytest.raises(ConfigError, match="is no name of an index"):
         await indexer.index(LAMPS, IndexPlan(name), lambda _: None)
-
-
-@given(st.lists(st.integers(0, 3 * 2**20), max_size=12))
-def test_batches_lose_nothing_and_stay_small(sizes):
-    lines = [(str(n), b"x" * size) for n, size in enumerate(sizes)]
-
-    cut = list(batches(lines))
-
-    assert [line for batch in cut for line in batch] == lines
-    assert all(len(batch) == 1 or sum(len(b) for _, b in batch) <= 4 * 2**20 for batch in cut)
-
-
-def test_batches_have_at_most_five_hundred_documents():
-    assert [len(batch) for batch in batches([("a", b"")] * 1200)] == [500, 500, 200]
