@@ -43,6 +43,7 @@ class AnswerMode(StrEnum):
 
     JSON = "json"
     LOGPROBS = "logprobs"
+    CHAIN = "chain"
 
 
 def label_by_llm(
@@ -52,7 +53,9 @@ def label_by_llm(
     labels: LabelsOption = None,
     mode: Annotated[
         AnswerMode,
-        typer.Option(help="Classes as JSON, or probabilities read off the first token."),
+        typer.Option(
+            help="Classes as JSON, probabilities read off the first token, or a chain of reasons."
+        ),
     ] = AnswerMode.JSON,
     api_key_env: KeyVariableOption = "",
     api_key_file: KeyFileOption = None,
@@ -120,7 +123,7 @@ def label_by_llm(
         model,
         mode.value,
         _classes(label_class, gain),
-        load_prompt(prompt),
+        load_prompt(prompt, chain=mode is AnswerMode.CHAIN),
         products_per_prompt=products_per_prompt,
         longest_text=longest_text,
         body=read_body(body),

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from qrmiddleware.asking.completions import content_of, first_choice, usage_of
 from qrmiddleware.asking.errors import Trouble
+from qrmiddleware.distill.chains import Chain, ChainError
 from qrmiddleware.distill.classes import Classes, LabelClass
 
 _THINKING: Final = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-_FENCED: Final = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
+_FENCED: Final = re.compile(r"\A```(?:json|text)?\s*(.*?)\s*```\Z", re.DOTALL)
 _SHOWN: Final = 80
 
 
@@ -25,6 +26,7 @@ class Reason(StrEnum):
     WRONG_FORM = "wrong form"
     WRONG_LABEL = "wrong label"
     NO_GRADE = "no grade"
+    NO_CHAIN = "no chain"
     EMPTY = "empty answer"
     CUT_OFF = "cut off"
     NO_CHOICE = Trouble.NO_CHOICE
@@ -177,12 +179,36 @@ def read_grades(
     return tuple(_verdict(grades.get(str(n)), classes) for n in range(1, products + 1))
 
 
-def _object(content: str) -> Mapping[str, Any]:
+def read_reasons(completion: Completion, classes: Classes) -> Verdict:
+    """Read a chain of reasons, strictly; the verdict's reason is the chain as it is written here.
+
+    Raises:
+        AnswerError: If it is none.
+    """
+    text = _bare(completion.content)
+    try:
+        chain = Chain.read(text, classes)
+    except ChainError as error:
+        detail = f"{error}, in {_start(text)}"
+        raise AnswerError(Reason.NO_CHAIN, detail) from error
+    grade = classes.find(chain.conclusion)
+    if grade is None:  # a chain that was read has a class
+        raise AnswerError(Reason.WRONG_LABEL, chain.conclusion)
+    return Verdict(grade, reason=str(chain))
+
+
+def _bare(content: str) -> str:
+    """Take off what models put around an answer; what is left is not empty."""
     text = _THINKING.sub("", content).strip()
     text = match[1] if (match := _FENCED.match(text)) else text
     if not text:
         detail = "the answer has no text"
         raise AnswerError(Reason.EMPTY, detail)
+    return text
+
+
+def _object(content: str) -> Mapping[str, Any]:
+    text = _bare(content)
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -27,6 +27,7 @@ from qrmiddleware.distill.teachers.answers import (
     Verdict,
     read_completion,
     read_grades,
+    read_reasons,
     read_token,
 )
 from qrmiddleware.distill.teachers.background import iterate
@@ -41,13 +42,13 @@ from qrmiddleware.distill.teachers.prompt import (
 from qrmiddleware.distill.teachers.spending import Budget, Prices, estimate_tokens
 from qrmiddleware.errors import ConfigError
 
-Mode: TypeAlias = Literal["json", "logprobs"]
+Mode: TypeAlias = Literal["json", "logprobs", "chain"]
 Emit: TypeAlias = Callable[[Outcome], None]
 
-_TOKENS_PER_GRADE: Final = 8
-_ROOM_PER_GRADE: Final = 16
+_TOKENS: Final[Mapping[Mode, int]] = {"json": 8, "logprobs": 1, "chain": 120}
+"""That an answer about one product takes, by guess; it may take twice as many."""
 _ROOM: Final = 64
-"""Tokens that an answer may take beside its grades; models that think need more by ``body``."""
+"""Tokens that an answer may take beside; models that think need more by ``body``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,11 @@ class LlmOptions:
 
     Attributes:
         model: Its name at the endpoint.
-        mode: ``json``: it writes classes; ``logprobs``: classes' probabilities are read off the
+        mode: ``json``: it writes classes; ``chain``: it writes reasons and what they come to, one
+            product a request; ``logprobs``: classes' probabilities are read off the
             candidates of its first token, one product a request.
         classes: Which there are, and their gains.
-        prompt: In which words.
+        prompt: In which words; for ``chain`` one that asks for it.
         products_per_prompt: Products of one query that are asked about together; ``json`` only.
         longest_text: Characters of a product's text that the model is told.
         body: More keys of the request, such as ``max_tokens``; ``None`` takes a key away.
@@ -84,16 +86,21 @@ class LlmOptions:
     cost_limit: float | None = None
 
     def __post_init__(self) -> None:
-        if self.mode == "logprobs" and self.products_per_prompt > 1:
+        if self.mode != "json" and self.products_per_prompt > 1:
             message = (
-                "log-probabilities are those of one token, so of one product: ask about one "
-                "product a prompt, or for JSON"
+                "log-probabilities and reasons are of one product: ask about one product a prompt, "
+                "or for JSON"
             )
+            raise ConfigError(message)
+        if f"answer {self.form}" not in self.prompt.parts:
+            message = f"prompt {self.prompt.version} has no part “# answer {self.form}”"
             raise ConfigError(message)
 
     @property
     def form(self) -> Form:
         """Of the answer."""
+        if self.mode == "chain":
+            return "chain"
         if self.mode == "logprobs":
             return "token"
         return "several" if self.products_per_prompt > 1 else "one"
@@ -145,7 +152,7 @@ class LlmTeacher:
 
     def estimate(self, pairs: Iterable[Pair]) -> Estimate:
         """Say what labelling these would take, without asking anybody."""
-        each = 1 if self._options.mode == "logprobs" else _TOKENS_PER_GRADE
+        each = _TOKENS[self._options.mode]
         total = Estimate()
         for question in self._questions(pairs):
             total = Estimate(
@@ -203,7 +210,8 @@ class LlmTeacher:
         if options.mode == "logprobs":
             body |= {"max_tokens": 1, "logprobs": True, "top_logprobs": options.top_logprobs}
         else:
-            body["max_tokens"] = _ROOM + _ROOM_PER_GRADE * products
+            each = _TOKENS[options.mode]
+            body["max_tokens"] = _ROOM + 2 * each * products
         if schema:
             several = options.form == "several"
             wanted = answer_schema(options.classes.codes, products, several=several)
@@ -227,7 +235,7 @@ class LlmTeacher:
     async def _answer(self, endpoint: Endpoint, question: _Question) -> Any:  # noqa: ANN401 JSON
         """Ask with a schema where the endpoint takes one, else without."""
         schema = self._options.mode == "json" and self._schema_taken is not False
-        tokens = question.prompt_tokens + _TOKENS_PER_GRADE * len(question.pairs)
+        tokens = question.prompt_tokens + _TOKENS[self._options.mode] * len(question.pairs)
         try:
             answer = await endpoint.ask(self._request(question, schema=schema), tokens=tokens)
         except RefusedError:
@@ -247,7 +255,7 @@ class LlmTeacher:
             StoppedError: If it may cost too much.
             LabellingError: If the endpoint will not answer anything, or nobody is there.
         """
-        guess = (question.prompt_tokens, _TOKENS_PER_GRADE * len(question.pairs))
+        guess = (question.prompt_tokens, _TOKENS[self._options.mode] * len(question.pairs))
         reserved = self._budget.reserve(*guess)
         used = (0, 0)
         try:
@@ -278,6 +286,8 @@ class LlmTeacher:
         completion = read_completion(body)
         if options.mode == "logprobs":
             return [read_token(completion, options.classes, least=options.least_probability)]
+        if options.mode == "chain":
+            return [read_reasons(completion, options.classes)]
         several = options.form == "several"
         return read_grades(completion, options.classes, len(question.pairs), several=several)
 

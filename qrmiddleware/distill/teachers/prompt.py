@@ -14,19 +14,20 @@ from qrmiddleware.distill.labels import Pair
 from qrmiddleware.errors import ConfigError
 
 Message: TypeAlias = Mapping[str, str]
-Form: TypeAlias = Literal["token", "one", "several"]
-"""Of an answer: a class's code alone, or JSON for one product or for several."""
+Form: TypeAlias = Literal["token", "one", "several", "chain"]
+"""Of an answer: a class's code alone, JSON for one product or for several, or lines of reasons."""
 
 DEFAULT: Final = "relevance-1"
 """Version of the packaged prompt; words that change get a new number."""
+CHAIN: Final = "chain-1"
+"""Likewise, of the one that asks for reasons."""
 
 _PLACES: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset({"classes", "answer"}),
     "user": frozenset({"query", "products"}),
-    "answer token": frozenset({"codes"}),
-    "answer one": frozenset({"codes"}),
-    "answer several": frozenset({"codes"}),
 }
+_CODES: Final = frozenset({"codes"})
+_GRADES: Final[tuple[Form, ...]] = ("token", "one", "several")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +43,39 @@ class Prompt:
     parts: Mapping[str, str]
 
 
-def load_prompt(path: Path | None = None) -> Prompt:
+def load_prompt(path: Path | None = None, *, chain: bool = False) -> Prompt:
     """Read a prompt of one's own, or the packaged one.
+
+    Args:
+        path: Of one's own.
+        chain: It asks for reasons, and not for classes alone.
 
     Raises:
         ConfigError: If the file lacks a part or a place.
     """
+    forms: tuple[Form, ...] = ("chain",) if chain else _GRADES
     if path is None:
-        return _parse(DEFAULT, files(__package__).joinpath(f"{DEFAULT}.md").read_text("utf-8"))
+        version = CHAIN if chain else DEFAULT
+        text = files(__package__).joinpath(f"{version}.md").read_text("utf-8")
+        return _parse(version, text, forms)
     try:
-        return _parse(path.stem, path.read_text(encoding="utf-8"))
+        return _parse(path.stem, path.read_text(encoding="utf-8"), forms)
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path}: cannot be read as a prompt: {error}"
         raise ConfigError(message) from error
 
 
-def _parse(version: str, text: str) -> Prompt:
+def _parse(version: str, text: str, forms: Sequence[Form]) -> Prompt:
+    required = {**_PLACES, **{f"answer {form}": _CODES for form in forms}}
     _, *pieces = re.split(r"^# (.+)\n", text, flags=re.MULTILINE)
     parts = {name: part.strip() for name, part in zip(pieces[::2], pieces[1::2], strict=True)}
-    for name, places in _PLACES.items():
+    for name, places in required.items():
         template = Template(parts.get(name, ""))
         missing = places - set(template.get_identifiers() if template.is_valid() else ())
         if missing:
             message = f"prompt {version}: part “# {name}” lacks ${min(missing)}"
             raise ConfigError(message)
-    return Prompt(version, {name: parts[name] for name in _PLACES})
+    return Prompt(version, {name: parts[name] for name in required})
 
 
 def messages_for(

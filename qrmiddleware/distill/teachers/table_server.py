@@ -23,6 +23,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Self
 
+from qrmiddleware.distill.chains import ASPECTS, CONCLUSION, Chain, Step, Verdict
 from qrmiddleware.distill.teachers.prompt import shortened
 from qrmiddleware.errors import ConfigError, QrmError
 
@@ -61,10 +62,12 @@ class Graded:
     Attributes:
         grade: A class's code.
         probabilities: By code; empty to be sure of the grade.
+        reason: Its chain of reasons; empty for one that compares nothing.
     """
 
     grade: str
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
 
 
 def read_table(path: Path) -> dict[tuple[str, str], Graded]:
@@ -83,7 +86,11 @@ def read_table(path: Path) -> dict[tuple[str, str], Graded]:
         try:
             row = json.loads(line)
             key = table_key(row["query"], row["text"])
-            table[key] = Graded(str(row["grade"]), dict(row.get("probabilities") or {}))
+            table[key] = Graded(
+                str(row["grade"]),
+                dict(row.get("probabilities") or {}),
+                str(row.get("reason") or ""),
+            )
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             message = f"{path}:{number}: expected an object with query, text and grade: {error!r}"
             raise ConfigError(message) from error
@@ -159,8 +166,10 @@ class TableServer:
         found = [self.table.get((query, told)) for _, told in _PRODUCT.findall(text)]
         if body.get("logprobs"):
             return _choice(*_spelled(found[0] if found else None))
-        content = _written(found, several='{"grades"' in body["messages"][0]["content"])
-        return _choice(content)
+        system = body["messages"][0]["content"]
+        if f"{CONCLUSION}: <" in system:
+            return _choice(_reasoned(found[0] if found else None))
+        return _choice(_written(found, several='{"grades"' in system))
 
 
 class _Http(ThreadingHTTPServer):
@@ -231,6 +240,13 @@ def _written(found: Sequence[Graded | None], *, several: bool) -> str:
         return json.dumps({"grades": grades})
     known = found[0] if found else None
     return json.dumps({"grade": known.grade}) if known else _UNKNOWN
+
+
+def _reasoned(known: Graded | None) -> str:
+    if known is None:
+        return _UNKNOWN
+    steps = tuple(Step(aspect, Verdict.UNSPECIFIED) for aspect in ASPECTS)
+    return known.reason or str(Chain(steps, known.grade))
 
 
 def _spelled(known: Graded | None) -> tuple[str, list[dict[str, Any]]]:

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from qrmiddleware.distill.chains import Chain
 from qrmiddleware.distill.classes import ESCI, read_classes
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import FailureLimit, label_all
@@ -93,6 +94,29 @@ def test_probabilities_are_read_off_the_first_token(teacher, pairs, server):
     assert server.requests[0]["logprobs"] is True
     assert server.requests[0]["max_tokens"] == 1
     assert "response_format" not in server.requests[0]
+
+
+def test_reasons_are_chains_that_can_be_read_again(teacher, pairs, server):
+    labels = by_document(teacher(mode="chain", prompt=load_prompt(chain=True)).label(pairs))
+
+    assert {key: label.grade for key, label in sorted(labels.items())} == ALL
+    assert Chain.read(labels["d1"].reason, ESCI).conclusion == "S"
+    assert labels["d1"].target == 0.5
+    assert "response_format" not in server.requests[0]
+    assert "conclusion: <one of E, S, C, I>" in server.requests[0]["messages"][0]["content"]
+
+
+def test_what_is_no_chain_is_no_label(teacher, pairs, server):
+    server.script.extend(["prose", "half-json"])
+
+    outcomes = by_document(
+        teacher(mode="chain", prompt=load_prompt(chain=True), concurrency=1).label(pairs)
+    )
+
+    assert outcomes["d0"].reason == "no chain"
+    assert "is no line of a chain" in outcomes["d0"].detail
+    assert outcomes["d1"].reason == "no chain"
+    assert outcomes["d2"].grade == "C"
 
 
 def test_a_model_whose_first_token_is_no_class_labels_nothing(teacher):

@@ -3,6 +3,7 @@ import pytest
 from qrmiddleware.distill.classes import ESCI, read_classes
 from qrmiddleware.distill.labels import Pair
 from qrmiddleware.distill.teachers.prompt import (
+    CHAIN,
     DEFAULT,
     answer_schema,
     load_prompt,
@@ -105,6 +106,18 @@ def test_a_prompt_that_lacks_a_place_is_an_error(tmp_path, text, lacks):
         load_prompt(file)
 
     assert f"prompt mine: part {lacks}" in str(raised.value)
+
+
+def test_a_prompt_for_reasons_needs_no_other_form_and_the_packaged_one_is_versioned(tmp_path):
+    file = tmp_path / "steps-3.md"
+    file.write_text(OWN.replace("# answer one", "# answer chain").replace("# answer token", "# x"))
+
+    assert load_prompt(chain=True).version == CHAIN
+    assert load_prompt(file, chain=True).version == "steps-3"
+
+    file.write_text(OWN)
+    with pytest.raises(ConfigError, match=r"“# answer chain” lacks \$codes"):
+        load_prompt(file, chain=True)
 
 
 def test_a_prompt_that_cannot_be_read_is_an_error(tmp_path):
