@@ -294,7 +294,9 @@ def two_tower(
         base,
         to,
         teachers=stages.read_teachers(work, labels or ()),
-        towers=two_tower.Towers(loss.value, share, steps, rate, pull=pull, seed=seed),
+        towers=two_tower.Towers(
+            loss=loss.value, share=share, steps=steps, rate=rate, pull=pull, seed=seed
+        ),
         replace=replace,
     )
     say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")

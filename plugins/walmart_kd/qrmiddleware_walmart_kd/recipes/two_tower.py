@@ -1,73 +1,39 @@
 """The two-tower student: a bi-encoder whose queries learn the teacher's margins.
 
-The encoder stays as it is, and so do the vectors of documents, which an index may hold already: a
-layer over the vector of the query is all that learns. That takes minutes where an encoder takes
-hours, and a search costs one short text instead of a hundred pairs. Our reading: the abstract's
-student is a cross-encoder.
+Our reading: the abstract's student is a cross-encoder. This one learns by the same losses, and
+only a layer over the vector of the query (`qrmiddleware.recipes.query_layer`).
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from qrmiddleware.distill.labels import Label
-from qrmiddleware.distill.lists import QueryList, Sampling, batches
-from qrmiddleware.distill.training import reporting, seed_everything
+from qrmiddleware.distill.lists import QueryList
 from qrmiddleware.recipes.gathering import read_gathered, read_texts
+from qrmiddleware.recipes.query_layer import (
+    LayerFitting,
+    LayerLoss,
+    embed,
+    fit_layer,
+    write_with_layer,
+)
 from qrmiddleware.recipes.targets import first_lists
-from qrmiddleware.students.bi_encoder import BiEncoder
-from qrmiddleware.students.folder import new_student, read_student, write_student
-from qrmiddleware.students.heads import Floats
-from qrmiddleware.students.manifest import HEAD_FILE, MANIFEST_FILE, Manifest, Provenance
-from qrmiddleware.students.settings import RuntimeSettings
+from qrmiddleware.students.manifest import Manifest
 from qrmiddleware_walmart_kd.recipes.train import RECIPE, LossName, learnt_lists, loss_for
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-QUERY_LAYER: Final = "query.weight"
-_TEXTS: Final = 2000
-"""Texts embedded at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Towers:
-    """How the layer learns.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Towers(LayerFitting):
+    """How the layer learns, and from what.
 
     Attributes:
         loss: What it learns by.
         share: Of the queries, 0..1; the first ones, so that a larger share holds a smaller one.
-        steps: Updates.
-        rate: Of Adam.
-        queries: Lists in a batch.
-        hits: Products of a list at most.
-        pull: Weight of the layer's squared distance from doing nothing.
-        seed: Of everything that is drawn.
     """
 
     loss: LossName = "margin"
     share: float = 1.0
-    steps: int = 1000
-    rate: float = 1e-3
-    queries: int = 64
-    hits: int = 12
-    pull: float = 1e-3
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """What the encoder makes of queries and products, by text and ``doc_id``."""
-
-    queries: dict[str, Floats]
-    products: dict[str, Floats]
 
 
 def learn_queries(
@@ -93,120 +59,27 @@ def learn_queries(
         ConfigError: If the base is no bi-encoder, or has a layer for queries already.
     """
     lists = first_lists(learnt_lists(towers.loss, teachers), towers.share)
-    vectors = embed(base, lists, read_texts(work))
-    weight = fit_layer(lists, vectors, towers=towers)
-    folder = read_student(base, expect={"bi_encoder"})
-    names = sorted({label.teacher for labels in teachers for label in labels})
-    gathered = read_gathered(work)
-    provenance = Provenance(
+    weight = fit_layer(
+        lists,
+        embed(base, lists, read_texts(work)),
+        loss=layer_loss(towers.loss, lists),
+        fitting=towers,
+        what=f"learning queries ({towers.loss})",
+    )
+    return write_with_layer(
+        base,
+        target,
+        weight,
         recipe=RECIPE,
-        base=f"{folder.manifest.name}: {folder.manifest.provenance.base}",
-        teacher=", ".join(names),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seed=towers.seed,
-        data=gathered.data,
-        seen_folds=gathered.seen_folds,
+        teacher=", ".join(sorted({label.teacher for labels in teachers for label in labels})),
+        gathered=read_gathered(work),
         settings={"two_tower": asdict(towers)},
-        licence=folder.manifest.provenance.licence,
-    )
-    with new_student(target, replace=replace) as draft:
-        shutil.copytree(base, draft, dirs_exist_ok=True)
-        (draft / MANIFEST_FILE).unlink()
-        _add_layer(draft / HEAD_FILE, weight)
-        told: dict[str, Any] = {"name": target.name, "provenance": provenance, "quality": {}}
-        return write_student(draft, folder.manifest.model_copy(update=told)).manifest
-
-
-def _add_layer(head: Path, weight: Floats) -> None:
-    tensors: dict[str, Floats] = {}
-    metadata: dict[str, str] | None = None
-    if head.is_file():
-        with safe_open(head, framework="numpy") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 no dict
-            metadata = stored.metadata()
-    save_file({**tensors, QUERY_LAYER: weight}, head, metadata=metadata)
-
-
-def embed(base: Path, lists: Sequence[QueryList], texts: dict[str, str]) -> Vectors:
-    """Make the vectors of all queries and products, with the runtime that serves them."""
-    patient = RuntimeSettings(max_waiting=10**9, cache_bytes=0)
-    doc_ids = sorted({candidate.doc_id for item in lists for candidate in item.candidates})
-    queries = [item.query for item in lists]
-    encoder = BiEncoder.open(base, patient)
-    try:
-        made = [
-            encoder.vectors([texts[doc_id] for doc_id in doc_ids[start : start + _TEXTS]])
-            for start in range(0, len(doc_ids), _TEXTS)
-        ]
-        asked = encoder.vectors(queries, query=True)
-    finally:
-        encoder.close()
-    products = np.concatenate(made)
-    return Vectors(
-        dict(zip(queries, asked, strict=True)), dict(zip(doc_ids, products, strict=True))
+        seed=towers.seed,
+        replace=replace,
     )
 
 
-def fit_layer(lists: Sequence[QueryList], vectors: Vectors, *, towers: Towers) -> Floats:
-    """Learn the layer, shape (width, width), from the identity.
-
-    A learnt scale and offset stand between cosines and what the loss compares them with; they are
-    not kept, since they change no order.
-    """
-    import torch
-    from torch.nn.functional import normalize
-
-    seed_everything(towers.seed)
-    compared = loss_for(towers.loss, lists)
-    width = len(next(iter(vectors.queries.values())))
-    same = torch.eye(width)
-    weight = torch.nn.Parameter(same.clone())
-    middle, spread = _cosines(lists, vectors)
-    stretch = torch.nn.Parameter(torch.tensor(1 / spread))
-    offset = torch.nn.Parameter(torch.tensor(-middle / spread))
-    optimizer = torch.optim.Adam([weight, stretch, offset], lr=towers.rate)
-    endless = batches(lists, Sampling(towers.queries, towers.hits, towers.seed))
-    with reporting(f"learning queries ({towers.loss})", steps=towers.steps) as report:
-        for step in range(1, towers.steps + 1):
-            batch, _ = next(endless)
-            queries, products, wanted, mask = _tensors(batch, vectors)
-            turned = normalize(queries @ weight.T, dim=1)
-            student = stretch * (products @ turned[:, :, None])[:, :, 0] + offset
-            loss = compared(student, wanted, mask)
-            total = loss + towers.pull * ((weight - same) ** 2).sum()
-            optimizer.zero_grad()
-            total.backward()
-            optimizer.step()
-            report(step, float(loss.detach()))
-    found: Floats = weight.detach().numpy()
-    return found
-
-
-def _tensors(
-    batch: Sequence[QueryList], vectors: Vectors
-) -> "tuple[Tensor, Tensor, Tensor, Tensor]":
-    """Return queries (lists, width), products (lists, hits, width), targets and mask."""
-    import torch
-
-    hits = max(len(item.candidates) for item in batch)
-    width = len(vectors.queries[batch[0].query])
-    products = np.zeros((len(batch), hits, width), np.float32)
-    wanted, mask = np.zeros((len(batch), hits), np.float32), np.zeros((len(batch), hits), bool)
-    for row, item in enumerate(batch):
-        for place, candidate in enumerate(item.candidates):
-            products[row, place] = vectors.products[candidate.doc_id]
-            wanted[row, place], mask[row, place] = candidate.target, True
-    queries = np.stack([vectors.queries[item.query] for item in batch])
-    arrays = (queries, products, wanted, mask)
-    found = tuple(torch.from_numpy(array) for array in arrays)
-    return found[0], found[1], found[2], found[3]
-
-
-def _cosines(lists: Sequence[QueryList], vectors: Vectors) -> tuple[float, float]:
-    """Return mean and standard deviation of the base's own cosines over the lists."""
-    cosines = [
-        float(vectors.products[candidate.doc_id] @ vectors.queries[item.query])
-        for item in lists
-        for candidate in item.candidates
-    ]
-    return float(np.mean(cosines)), float(np.std(cosines)) or 1.0
+def layer_loss(name: LossName, lists: Sequence[QueryList]) -> LayerLoss:
+    """Return a loss of cross-encoders as one of the layer's scores."""
+    compared = loss_for(name, lists)
+    return lambda batch: compared(batch.scores, batch.wanted, batch.mask)
