@@ -25,11 +25,28 @@ from qrmiddleware.recipes.command_options import (
     layers_of,
     need_training,
     numbers,
+    say,
     say_made,
 )
 from qrmiddleware.recipes.commands import add_gather
 
 PACKAGE: Final = "qrmiddleware-ellm-rele"
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(help="Labels with classes and reasons; else the reasoner's, from gather."),
+]
+HardOption = Annotated[
+    float, typer.Option(min=0, help="Weight of the class that the teacher names.")
+]
+DistributionOption = Annotated[
+    float, typer.Option(min=0, help="Weight of its probabilities of all classes.")
+]
+OrderOption = Annotated[
+    float, typer.Option(min=0, help="Weight of the order of a query's products.")
+]
+ReasoningOption = Annotated[
+    float, typer.Option(min=0, help="Weight of its verdicts on every aspect.")
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,22 +64,11 @@ add_gather(app, "ellm-rele")
 def student(
     work: WorkArgument,
     to: ToOption,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Labels with classes and reasons; else the reasoner's, from gather."),
-    ] = None,
-    hard: Annotated[
-        float, typer.Option(min=0, help="Weight of the class that the teacher names.")
-    ] = 1.0,
-    distribution: Annotated[
-        float, typer.Option(min=0, help="Weight of its probabilities of all classes.")
-    ] = 1.0,
-    order: Annotated[
-        float, typer.Option(min=0, help="Weight of the order of a query's products.")
-    ] = 1.0,
-    reasoning: Annotated[
-        float, typer.Option(min=0, help="Weight of its verdicts on every aspect.")
-    ] = 0.5,
+    labels: LabelsOption = None,
+    hard: HardOption = 1.0,
+    distribution: DistributionOption = 1.0,
+    order: OrderOption = 1.0,
+    reasoning: ReasoningOption = 0.5,
     base: BaseOption = "minilm",
     layers: LayersOption = "2",
     scratch: ScratchOption = "",
@@ -105,3 +111,48 @@ def student(
     manifest = learn_reasoned(work, plan, to, loss_of=loss_of, replace=replace, licence=licence)
     if manifest is not None:
         say_made(to, manifest)
+
+
+@app.command("two-tower", no_args_is_help=True)
+def two_tower(
+    work: WorkArgument,
+    base: Annotated[Path, typer.Option(help="Student to begin with: a bi-encoder's folder.")],
+    to: ToOption,
+    labels: LabelsOption = None,
+    hard: HardOption = 1.0,
+    distribution: DistributionOption = 1.0,
+    order: OrderOption = 1.0,
+    reasoning: ReasoningOption = 0.5,
+    share: ShareOption = 1.0,
+    steps: StepsOption = 1000,
+    rate: RateOption = 1e-3,
+    replace: ReplaceOption = False,
+    seed: SeedOption = 0,
+) -> None:
+    """Teach a bi-encoder's queries the same; vectors of documents stay as they are.
+
+    Takes minutes, and a search then costs one short text: a cheap first look at all hits, before
+    a cross-encoder looks at the best.
+
+    Examples:
+
+        qrm models export minilm --to ./models/minilm
+
+        qrm ellm-rele two-tower ./work --base ./models/minilm --to ./models/towers
+    """
+    need_training(PACKAGE)
+    from qrmiddleware.recipes.query_layer import LayerFitting
+    from qrmiddleware_ellm_rele.recipes.student import Weights
+    from qrmiddleware_ellm_rele.recipes.towers import learn_queries
+
+    manifest = learn_queries(
+        work,
+        base,
+        to,
+        weights=Weights(hard, distribution, order, reasoning),
+        fitting=LayerFitting(steps=steps, rate=rate, seed=seed),
+        labels=labels,
+        share=share,
+        replace=replace,
+    )
+    say(f"{to}: {manifest.name}, which reads products as {base} does, and queries as its teacher")

@@ -5,9 +5,11 @@ from typer.testing import CliRunner
 
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import command_options, gathering
+from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import read_student
 from qrmiddleware.students.settings import RuntimeSettings
+from qrmiddleware.testing.students import make_student
 from qrmiddleware_ellm_rele.commands import app
 
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
@@ -18,7 +20,7 @@ def run(*words):
     return CliRunner().invoke(app, words)
 
 
-@pytest.mark.parametrize("stage", ["gather", "student"])
+@pytest.mark.parametrize("stage", ["gather", "student", "two-tower"])
 def test_every_stage_shows_examples(stage):
     assert f"qrm ellm-rele {stage}" in run(stage, "--help").output
 
@@ -55,3 +57,21 @@ def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
     with closing(CrossEncoder.open(tmp_path / "student", ONE_THREAD)) as student:
         scores = student.scores("kettle", ["Acme kettle 1 l red", "Acme toaster 1 l red"])
     assert scores[0] > scores[1]
+
+
+@pytest.mark.students
+def test_a_bi_encoder_learns_queries_and_keeps_its_products(work, tmp_path):
+    base = make_student(tmp_path / "base", "bi_encoder", seed=3)
+    told = ("--base", str(base), "--to", str(tmp_path / "towers"), "--steps", "20")
+
+    done = run("two-tower", str(work), *told)
+
+    assert done.exit_code == 0, done.exception
+    titles = ["Acme kettle 1 l red", "Acme toaster 1 l red"]
+    with (
+        closing(BiEncoder.open(base, ONE_THREAD)) as before,
+        closing(BiEncoder.open(tmp_path / "towers", ONE_THREAD)) as after,
+    ):
+        assert (before.vectors(titles) == after.vectors(titles)).all()
+        assert (before.scores("kettle", titles) != after.scores("kettle", titles)).any()
+    assert read_student(tmp_path / "towers").manifest.provenance.recipe == "ellm_rele"
