@@ -1,7 +1,7 @@
 """Training a student on a teacher's classes and reasons, from gathered pairs to its folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -47,7 +47,7 @@ class ReasonedPlan:
     labels: Path | None = None
     classes: Classes = ESCI
     helpers: int = 0
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def learn_reasoned(
@@ -114,7 +114,7 @@ def learn_reasoned(
         base="scratch" if isinstance(plan.base, Tiny) else plan.base,
         teacher=", ".join(sorted({label.teacher for label in labels})),
         settings={
-            **(plan.settings or {}),
+            **plan.settings,
             "layers": plan.layers,
             "share": plan.share,
             "machine": machine(),

@@ -20,4 +20,5 @@ def build_label_app() -> typer.Typer:
     app.command("classifier")(asking_models.label_by_classifier)
     app.command("student")(asking_models.label_by_student)
     app.command("judgments")(looking_up.label_by_judgments)
+    app.command("reasoner")(looking_up.label_by_reasoner)
     return app

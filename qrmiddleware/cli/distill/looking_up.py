@@ -1,4 +1,4 @@
-"""``qrm label judgments``: judgments that are there become labels."""
+"""``qrm label judgments`` and ``reasoner``: what is known already becomes labels."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +12,14 @@ from qrmiddleware.cli.distill.labelling import (
     labels_file,
     run_teacher,
 )
+from qrmiddleware.distill.catalogue import read_records
 from qrmiddleware.distill.classes import read_gains
+from qrmiddleware.distill.phrases import Floors
 from qrmiddleware.distill.teachers.judgments import JudgmentTeacher
+from qrmiddleware.distill.teachers.reasoner import Reasoner
 from qrmiddleware.evaluation import formats
 from qrmiddleware.evaluation.collection import JudgedQueries
+from qrmiddleware.recipes.command_options import CatalogueFieldsOption, fields_of
 
 
 def label_by_judgments(
@@ -48,6 +52,38 @@ def label_by_judgments(
     }
     targets = read_gains(gain) if gain else _evenly_apart(judged)
     teacher = JudgmentTeacher(grades, targets, source=data.resolve().name)
+    run_teacher(teacher, pairs, labels_file(pairs, labels), 1.0)
+
+
+def label_by_reasoner(
+    pairs: PairsArgument,
+    data: Annotated[
+        Path, typer.Option("--data", "-d", help="Folder or file of the catalogue, likewise.")
+    ],
+    labels: LabelsOption = None,
+    catalogue_fields: CatalogueFieldsOption = "",
+    least_products: Annotated[
+        int, typer.Option(min=1, help="Products that a kind must have; lower for a small shop.")
+    ] = 5,
+) -> None:
+    """Label pairs with classes and reasons, by rules over the catalogue's own fields.
+
+    No language model: kind, brand, article numbers and other words of a query are looked up in
+    the product. Pairs whose query names nothing that the catalogue has stay without a label.
+
+    Examples:
+
+        qrm label reasoner pairs.jsonl --data ./icecat --out reasons.labels.jsonl
+
+        qrm label reasoner pairs.jsonl --data ./shop --catalogue-fields product_type=category
+    """
+    fields = fields_of(catalogue_fields)
+    documents = (
+        {fields.doc_id: document.doc_id, **document.source}
+        for document in formats.load_catalogue(data)
+    )
+    records = list(read_records(documents, fields))
+    teacher = Reasoner(records, floors=Floors(products=least_products))
     run_teacher(teacher, pairs, labels_file(pairs, labels), 1.0)
 
 

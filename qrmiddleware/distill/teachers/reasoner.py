@@ -92,6 +92,9 @@ class Reasoner:
     def label(self, pairs: Sequence[Pair]) -> Iterator[Outcome]:
         """Label the pairs whose query names a kind, a brand or an article number it knows."""
         for pair in pairs:
+            if pair.doc_id not in self._products:
+                yield Unlabelled(pair, "not in the catalogue", pair.doc_id)
+                continue
             chain = self.reason(pair.query, pair.doc_id)
             if chain is None:
                 yield Unlabelled(

@@ -42,3 +42,23 @@ def test_a_grade_without_a_worth_is_an_error(qrm, pairs, judged):
 
     assert ran.code == 2
     assert "has no target" in ran.err
+
+
+def test_reasons_are_looked_up_in_the_catalogue(qrm, tmp_path):
+    products = [
+        {"id": f"{kind[-1]}{n}", "title": f"{brand} {kind} {n}", "brand": brand, "kind": kind}
+        for kind in ("notebook", "notebook case")
+        for n, brand in enumerate(("Acme", "Bold") * 3)
+    ]
+    shop, pairs = tmp_path / "shop.jsonl", tmp_path / "asked.jsonl"
+    shop.write_text("\n".join(map(json.dumps, products)))
+    asked = [{"query": "notebook", "doc_id": key, "text": "…"} for key in ("k0", "e0", "other")]
+    pairs.write_text("\n".join(map(json.dumps, asked)))
+
+    ran = qrm("label", "reasoner", pairs, "--data", shop, "--catalogue-fields", "product_type=kind")
+
+    assert ran.code == 0, ran.err
+    assert "not in the catalogue 1" in ran.err
+    labels = {each.doc_id: each for each in read_labels(tmp_path / "asked.labels.jsonl")}
+    assert (labels["k0"].grade, labels["e0"].grade) == ("E", "C")
+    assert "category: mismatch" in labels["e0"].reason

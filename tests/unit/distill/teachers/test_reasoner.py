@@ -79,9 +79,9 @@ def test_its_chain_says_what_was_compared(reasoner):
 
 
 def test_labels_carry_the_chain_and_classes(reasoner):
-    pairs = [Pair("notebook", "c1", "…"), Pair("weather", "n1", "…")]
+    pairs = [Pair("notebook", "c1", "…"), Pair("weather", "n1", "…"), Pair("notebook", "z", "…")]
 
-    known, unknown = reasoner.label(pairs)
+    known, unknown, elsewhere = reasoner.label(pairs)
 
     assert isinstance(known, Label)
     assert Chain.read(known.reason, ESCI).verdicts["category"] is Verdict.MISMATCH
@@ -90,6 +90,7 @@ def test_labels_carry_the_chain_and_classes(reasoner):
     assert known.target == pytest.approx(0.02 + 0.5 * 0.02)
     assert isinstance(unknown, Unlabelled)
     assert unknown.reason == "nothing to compare"
+    assert elsewhere.reason == "not in the catalogue"
 
 
 def test_its_name_changes_with_the_catalogue():
