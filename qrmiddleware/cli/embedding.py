@@ -8,7 +8,12 @@ import typer
 from rich.markup import escape
 
 from qrmiddleware.cli.console import counting, out
-from qrmiddleware.cli.evaluate.indexing import api_key_of, shown_url
+from qrmiddleware.cli.evaluate.indexing import (
+    ApiKeyVariableOption,
+    CaCertsOption,
+    api_key_of,
+    shown_url,
+)
 from qrmiddleware.evaluation.client import EngineClient, connect
 
 _MOST_WAITING: Final = 10**9
@@ -34,15 +39,8 @@ def embed(
     missing: Annotated[
         bool, typer.Option("--missing", help="Only documents that have no vector yet.")
     ] = False,
-    api_key_env: Annotated[
-        str,
-        typer.Option(
-            help="Environment variable that holds an API key; or put user:password@ into the URL."
-        ),
-    ] = "",
-    ca_certs: Annotated[
-        str, typer.Option(help="PEM file that vouches for the engine's certificate.")
-    ] = "",
+    api_key_env: ApiKeyVariableOption = "",
+    ca_certs: CaCertsOption = "",
 ) -> None:
     """Write a student's vectors into an index, for plugins with ``vector_field``.
 

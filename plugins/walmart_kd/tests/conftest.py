@@ -1,6 +1,5 @@
 """Students to serve, as small as can be."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +9,11 @@ import pytest
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.testing.shop import write_shop
 from qrmiddleware.testing.students import make_student
+from qrmiddleware.testing.training import fresh_accelerator, one_thread  # noqa: F401 for all
 from qrmiddleware_walmart_kd import WalmartKd
 
 QUICK = RuntimeSettings(device="cpu", compute_type="float32", inter_threads=2, intra_threads=1)
 """Thread counts are given, since measuring them takes longer than a test."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread(request: pytest.FixtureRequest) -> None:
-    """Let torch compute on one thread: networks this small only wait for each other on more."""
-    if request.node.get_closest_marker("students"):
-        pytest.importorskip("torch").set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +45,6 @@ def make() -> Iterator[Callable[..., WalmartKd]]:
     yield make_plugin
     for plugin in made:
         plugin.qrm_shutdown()
-
-
-@pytest.fixture(autouse=True)
-def fresh_accelerator() -> None:
-    """Begin each training as in a process of its own, where accelerate has chosen nothing yet."""
-    if state := sys.modules.get("accelerate.state"):
-        state.AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.fixture

@@ -47,6 +47,18 @@ ChoiceOption: TypeAlias = Annotated[
     ),
 ]
 
+ApiKeyVariableOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--api-key-env",
+        help="Environment variable that holds an API key; or put user:password@ into the URL.",
+    ),
+]
+CaCertsOption: TypeAlias = Annotated[
+    str,
+    typer.Option("--ca-certs", help="PEM file that vouches for the engine's certificate."),
+]
+
 
 def index(
     path: DataArgument,
@@ -78,15 +90,8 @@ def index(
     replace: Annotated[
         bool, typer.Option("--replace", help="Delete an index of that name first.")
     ] = False,
-    api_key_env: Annotated[
-        str,
-        typer.Option(
-            help="Environment variable that holds an API key; or put user:password@ into the URL."
-        ),
-    ] = "",
-    ca_certs: Annotated[
-        str, typer.Option(help="PEM file that vouches for the engine's certificate.")
-    ] = "",
+    api_key_env: ApiKeyVariableOption = "",
+    ca_certs: CaCertsOption = "",
 ) -> None:
     """Index a catalogue into an engine.
 
