@@ -24,7 +24,7 @@ from measuring import BASELINE, ENGINE, Arm, measure, together
 from training import TEXT_FIELDS, Training, arms_of_students
 
 from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
-from qrmiddleware.evaluation.report.saved import write_json
+from qrmiddleware.evaluation.report.saved import read_json, write_json
 from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
 from qrmiddleware_benchmarks.engines import Engine, running
 from qrmiddleware_benchmarks.fronts import qrm
@@ -62,14 +62,23 @@ def main(
         students = list(_students(training.minilm(), wanted, seeds))
         if not measure_only:
             train(training, students)
-        pages = []
         for name, engine in engines.items():
             found = evaluate_all(training, data, engine, work / "measured" / name, students)
             write_json(found, work / "measured" / f"{name}.json")
-            pages.append(section(f"{BRANDS[name]}, analyzer {ANALYZERS[name]}", found))
+    write_page(work)
+
+
+def write_page(work: Path) -> None:
+    """Write the page from what was measured."""
+    pages = [
+        section(
+            f"{BRANDS[name]}, analyzer {ANALYZERS[name]}",
+            read_json(work / "measured" / f"{name}.json"),
+        )
+        for name in ANALYZERS
+    ]
     head = (HERE / "page_head.md").read_text(encoding="utf-8")
     PAGE.write_text("\n".join([head.strip(), "", *pages]).strip() + "\n", encoding="utf-8")
-    typer.echo(PAGE.read_text(encoding="utf-8"))
 
 
 def train(training: Training, students: Sequence[Student]) -> None:
