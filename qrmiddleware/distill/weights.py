@@ -44,12 +44,11 @@ def checkpoint_folder(name_or_folder: str) -> Path:
     owner, slash, model = name.partition("/")
     if Path(name).exists() or not (slash and owner.strip(".") and model) or "/" in model:
         return Path(name)
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 of the extra distill
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+    from huggingface_hub import errors, snapshot_download  # noqa: PLC0415 of the extra distill
 
     try:
         return Path(snapshot_download(name, allow_patterns=list(_FETCHED)))
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = (
             f"{name} is no folder here, and the Hugging Face hub does not give it: {reason}; "

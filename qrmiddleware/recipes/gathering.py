@@ -19,7 +19,7 @@ from qrmiddleware.distill.labels import Pair, Teacher
 from qrmiddleware.distill.manufacture import Mix, manufacture, refuse_overlap
 from qrmiddleware.distill.negatives import Plan, Search, find_accessories, unlabelled_pairs
 from qrmiddleware.distill.pair_files import read_pairs
-from qrmiddleware.distill.phrases import Floors, find_types
+from qrmiddleware.distill.phrases import Floors, Types, find_types
 from qrmiddleware.distill.splits import FoldedQuery, Split, hold_out, query_key, refuse_leaks
 from qrmiddleware.distill.teachers.catalogue import CatalogueTeacher
 from qrmiddleware.distill.teachers.judgments import JudgmentTeacher
@@ -216,8 +216,9 @@ def gather(
     with _written(work / PAIRS) as write:
         pairs = sum(write(Pair(*key, material.texts[key[1]])) for key in judged)
         queries = list(dict.fromkeys((*logged, *(query.query for query in kept.queries))))
-        pairs += sum(map(write, _unlabelled(material, queries, making, search, tell)))
-    label_by_source(material, work, judged, floors=making.floors)
+        types = find_types(material.records, making.floors)
+        pairs += sum(map(write, _unlabelled(material, queries, making, search, tell, types=types)))
+    label_by_source(material, work, judged, floors=making.floors, types=types)
     settings = {"making": asdict(making) | {"logged": len(logged)}, "source": material.source.data}
     gathered = Gathered(
         seen_folds=split.seen_folds,
@@ -260,15 +261,20 @@ def read_log(path: Path) -> tuple[str, ...]:
 
 
 def label_by_source(
-    material: Material, work: Path, judged: Mapping[tuple[str, str], str], *, floors: Floors
+    material: Material,
+    work: Path,
+    judged: Mapping[tuple[str, str], str],
+    *,
+    floors: Floors,
+    types: Types,
 ) -> None:
     """Write what judgments, and the catalogue itself with and without reasons, say of the pairs."""
     targets = material.targets()
     people = JudgmentTeacher(judged, targets, source=material.source.data.name)
     teachers: dict[str, Teacher] = {
         JUDGMENT_LABELS: people,
-        CATALOGUE_LABELS: CatalogueTeacher(material.records, floors=floors),
-        REASON_LABELS: Reasoner(material.records, floors=floors),
+        CATALOGUE_LABELS: CatalogueTeacher(material.records, floors=floors, types=types),
+        REASON_LABELS: Reasoner(material.records, floors=floors, types=types),
     }
     any_share = FailureLimit(share=1.0)
     for name, teacher in teachers.items():
@@ -283,8 +289,9 @@ def _unlabelled(
     making: Making,
     search: Search,
     tell: Callable[[int, int], object],
+    *,
+    types: Types,
 ) -> Iterator[Pair]:
-    types = find_types(material.records, making.floors)
     accessories = find_accessories(material.records, types)
     catalogue = [record.doc_id for record in material.records]
     for number, query in enumerate(queries, start=1):

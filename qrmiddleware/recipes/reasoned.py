@@ -73,9 +73,11 @@ def learn_reasoned(
         What was made; ``None`` in all processes that learn along but the main one.
 
     Raises:
-        ConfigError: If there are no labels, or the export does not say what was trained.
+        ConfigError: If there are no labels of these classes, or the export does not say what was
+            trained.
     """
-    labels, texts, gathered = _labels(work, plan), read_texts(work), read_gathered(work)
+    labels = read_reasoned(work, plan.labels, plan.classes, recipe=plan.recipe)
+    texts, gathered = read_texts(work), read_gathered(work)
     lists = first_lists(lists_of(labels, logits=False), plan.share)
     count = len(plan.classes.codes)
     encoder = begin(
@@ -85,15 +87,11 @@ def learn_reasoned(
         num_labels=count + plan.helpers,
         seed=plan.fitting.seed,
     )
-    try:
-        loss = loss_of(encoder, texts, labels)
-    except ValueError as error:  # a label of none of the classes
-        raise ConfigError(str(error)) from error
     name = target.resolve().name
     fit(
         encoder,
         lists,
-        loss=loss,
+        loss=loss_of(encoder, texts, labels),
         fitting=plan.fitting,
         checkpoints=work / CHECKPOINTS / name,
         what=f"training a student ({plan.recipe})",
@@ -124,13 +122,32 @@ def learn_reasoned(
     )
 
 
-def _labels(work: Path, plan: ReasonedPlan) -> Sequence[Label]:
-    file = plan.labels or work / REASON_LABELS
+def read_reasoned(
+    work: Path, file: Path | None, classes: Classes, *, recipe: str
+) -> Sequence[Label]:
+    """Read what a teacher says with reasons.
+
+    Args:
+        work: Folder of the training.
+        file: Of the labels; the reasoner's if ``None``.
+        classes: Which there may be.
+        recipe: Who asks, for the error.
+
+    Raises:
+        ConfigError: If there are none, or one is of none of the classes.
+    """
+    file = file or work / REASON_LABELS
     labels = read_labels(file) if file.exists() else ()
     if not labels:
         message = (
-            f"{file} has no labels: `qrm {plan.recipe.replace('_', '-')} gather` writes the "
+            f"{file} has no labels: `qrm {recipe.replace('_', '-')} gather` writes the "
             "reasoner's, `qrm label llm` those of a language model"
         )
         raise ConfigError(message)
+    try:
+        for label in labels:
+            label.shares(classes.codes)
+    except ValueError as error:
+        message = f"{file}: {error}"
+        raise ConfigError(message) from error
     return labels

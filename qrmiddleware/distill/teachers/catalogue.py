@@ -54,6 +54,7 @@ class CatalogueTeacher:
         records: The whole catalogue.
         floors: What counts as a kind of product.
         worth: Of partial answers.
+        types: The kinds, if they were found by these floors before.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class CatalogueTeacher:
         *,
         floors: Floors | None = None,
         worth: Worth | None = None,
+        types: Types | None = None,
     ) -> None:
         self._worth = worth or Worth()
-        types = find_types(records, floors or Floors())
-        self._kinds = _kinds(types)
+        self._kinds = _kinds(types or find_types(records, floors or Floors()))
         self._known = {kind for kinds in self._kinds.values() for kind in kinds}
         self._brands = {record.doc_id: stems(record.brand) for record in records}
         self._brand_names = set(self._brands.values()) - {()}

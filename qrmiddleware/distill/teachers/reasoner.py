@@ -15,7 +15,7 @@ from qrmiddleware.distill.catalogue import Record
 from qrmiddleware.distill.chains import Chain, Step, Verdict
 from qrmiddleware.distill.classes import ESCI, Classes
 from qrmiddleware.distill.labels import Label, Outcome, Pair, Unlabelled, expected_gain
-from qrmiddleware.distill.phrases import Floors, find_types
+from qrmiddleware.distill.phrases import Floors, Types, find_types
 from qrmiddleware.distill.teachers.catalogue import stems, stems_of
 
 VERSION: Final = 1
@@ -61,12 +61,19 @@ class Reasoner:
     Args:
         records: The whole catalogue.
         floors: What counts as a kind of product.
+        types: The kinds, if they were found by these floors before.
     """
 
     classes: Classes = ESCI
 
-    def __init__(self, records: Sequence[Record], *, floors: Floors | None = None) -> None:
-        kinds = find_types(records, floors or Floors()).of_product
+    def __init__(
+        self,
+        records: Sequence[Record],
+        *,
+        floors: Floors | None = None,
+        types: Types | None = None,
+    ) -> None:
+        kinds = (types or find_types(records, floors or Floors())).of_product
         self._products = {
             record.doc_id: _Product(
                 tuple(stems(kind) for kind in kinds[record.doc_id]),

@@ -1,7 +1,6 @@
 import pytest
 from typer.testing import CliRunner
 
-from qrmiddleware.cli import embedding
 from qrmiddleware.cli.app import build_app
 from qrmiddleware.errors import ConfigError, UpstreamError
 from qrmiddleware.evaluation.embedding import Embedded, Embedder
@@ -63,4 +62,3 @@ def test_an_engine_that_is_not_there_is_told(student):
 
 def test_help_shows_examples():
     assert "qrm embed models/towers" in run("--help").output
-    assert embedding.embed.__doc__

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from qrmiddleware.distill.chains import ASPECTS, Verdict
 from qrmiddleware.distill.classes import ESCI, Classes
-from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.distill.losses import distribution_kl, hard_cross_entropy, margin_mse
-from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes.gathering import REASON_LABELS, read_gathered, read_texts
+from qrmiddleware.recipes.gathering import read_gathered, read_texts
 from qrmiddleware.recipes.query_layer import (
     LayerBatch,
     LayerFitting,
@@ -25,6 +23,7 @@ from qrmiddleware.recipes.query_layer import (
     fit_layer,
     write_with_layer,
 )
+from qrmiddleware.recipes.reasoned import read_reasoned
 from qrmiddleware.recipes.targets import first_lists, lists_of
 from qrmiddleware.students.manifest import Manifest
 from qrmiddleware_ellm_rele.recipes.student import (
@@ -73,13 +72,9 @@ def learn_queries(
         replace: Whether a student that lies there gives way.
 
     Raises:
-        ConfigError: If there are no labels, or the base is no bi-encoder.
+        ConfigError: If there are no labels of these classes, or the base is no bi-encoder.
     """
-    file = labels or work / REASON_LABELS
-    told = read_labels(file) if file.exists() else ()
-    if not told:
-        message = f"{file} has no labels: `qrm ellm-rele gather` writes the reasoner's"
-        raise ConfigError(message)
+    told = read_reasoned(work, labels, classes, recipe=RECIPE)
     lists = first_lists(lists_of(told, logits=False), share)
     vectors = embed(base, lists, read_texts(work))
     width = len(next(iter(vectors.queries.values())))
