@@ -27,6 +27,9 @@ RateOption = Annotated[float, typer.Option(help="Highest learning rate.")]
 MaxTokensOption = Annotated[
     int, typer.Option(min=16, help="Of query and text together; longer texts are cut.")
 ]
+BatchOption = Annotated[
+    int, typer.Option(min=1, help="Queries of an update, with 8 products each.")
+]
 WeakLabelsOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -11,6 +11,7 @@ import typer
 
 from qrmiddleware.recipes.command_options import (
     BaseOption,
+    BatchOption,
     LayersOption,
     LicenceOption,
     MaxTokensOption,
@@ -73,6 +74,7 @@ def student(
     share: ShareOption = 1.0,
     steps: StepsOption = 1500,
     rate: RateOption = 1e-4,
+    batch: BatchOption = 8,
     max_tokens: MaxTokensOption = 40,
     replace: ReplaceOption = False,
     licence: LicenceOption = "",
@@ -97,7 +99,7 @@ def student(
     weights = Weights(augmented, distilled, aligned, reason_tokens=reason_tokens)
     plan = ReasonedPlan(
         RECIPE,
-        Fitting(steps, rate, max_tokens=max_tokens, seed=seed),
+        Fitting(steps, rate, queries=batch, max_tokens=max_tokens, seed=seed),
         Tiny(*numbers(scratch, 4, "--scratch")) if scratch else base,
         layers_of(layers),
         share,

@@ -2,7 +2,7 @@
 
 import typer
 
-from qrmiddleware.cli.distill import asking_llm, asking_models, looking_up
+from qrmiddleware.cli.distill import asking_llm, asking_models, joining, looking_up
 
 
 def build_label_app() -> typer.Typer:
@@ -19,6 +19,7 @@ def build_label_app() -> typer.Typer:
     app.command("llm")(asking_llm.label_by_llm)
     app.command("classifier")(asking_models.label_by_classifier)
     app.command("student")(asking_models.label_by_student)
+    app.command("join")(joining.join)
     app.command("judgments")(looking_up.label_by_judgments)
     app.command("reasoner")(looking_up.label_by_reasoner)
     return app
