@@ -77,6 +77,8 @@ def _key(teacher: str, pair: str) -> bytes:
 def _line(label: Label) -> bytes:
     told = {key: value for key, value in asdict(label).items() if value not in (None, "")}
     told |= {"query": label.query, "doc_id": label.doc_id}
+    if not label.unread:
+        del told["unread"]
     return msgspec.json.encode({key: _writable(value) for key, value in told.items()})
 
 
