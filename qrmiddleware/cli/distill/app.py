@@ -2,11 +2,11 @@
 
 import typer
 
-from qrmiddleware.cli.distill import asking_llm, asking_models, looking_up
+from qrmiddleware.cli.distill import agreeing, asking_llm, asking_models, looking_up
 
 
 def build_label_app() -> typer.Typer:
-    """Put the sub-commands together, one for each kind of teacher."""
+    """Put the sub-commands together: one for each kind of teacher, and two that sift labels."""
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode="markdown",
@@ -21,4 +21,6 @@ def build_label_app() -> typer.Typer:
     app.command("student")(asking_models.label_by_student)
     app.command("judgments")(looking_up.label_by_judgments)
     app.command("reasoner")(looking_up.label_by_reasoner)
+    app.command("agree")(agreeing.agree)
+    app.command("gate")(agreeing.gate)
     return app
