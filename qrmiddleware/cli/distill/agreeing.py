@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -74,6 +75,9 @@ def agree(
         --out agreed2.labels.jsonl
     """
     _check_aside(aside, pairs, (*labels, kept))
+    if find_spec("numpy") is None:
+        message = "Cohen's kappa needs numpy: pip install 'qrmiddleware[evaluation]'"
+        raise ConfigError(message)
     tally = Agreement()
     with LabelIndex(labels, teacher or ()) as index:
         write_labels(kept, agreed_labels(index, tally, majority=majority))

@@ -86,6 +86,29 @@ def test_annotators_of_one_file_are_told_apart(qrm, labels, tmp_path):
     assert read_labels(tmp_path / "c.jsonl")[0].teacher == "agree:2 of 2:x + z"
 
 
+def test_pairs_set_aside_that_the_file_of_pairs_lacks_are_said(qrm, labels, pairs, tmp_path):
+    files = labels("x", "EE"), labels("y", "SS")
+    first = pairs.read_text().splitlines()[0]
+    (tmp_path / "some.jsonl").write_text(f"{first}\n{first}\n")
+
+    aside = ("--aside", "a.jsonl", "--pairs", "some.jsonl")
+    ran = qrm("label", "agree", *files, "-o", "c.jsonl", *aside)
+
+    assert "wrote a.jsonl: 1 pairs" in ran.err
+    assert "1 pairs that were set aside are not in some.jsonl" in ran.err
+
+
+def test_without_its_library_it_says_what_to_install(qrm, labels, monkeypatch, tmp_path):
+    files = labels("x", "EE"), labels("y", "EE")
+    monkeypatch.setattr("qrmiddleware.cli.distill.agreeing.find_spec", lambda _: None)
+
+    ran = qrm("label", "agree", *files, "-o", "c.jsonl")
+
+    assert ran.code == 2
+    assert "pip install 'qrmiddleware[evaluation]'" in ran.err
+    assert not (tmp_path / "c.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
