@@ -91,10 +91,15 @@ class Chain:
         return type(self)(self.steps)
 
     @classmethod
-    def read(cls, text: str, classes: Classes, *, aspects: Sequence[str] = ASPECTS) -> Self:
+    def read(cls, text: str, classes: Classes | None, *, aspects: Sequence[str] = ASPECTS) -> Self:
         """Read lines strictly: every aspect once, in order, then the conclusion, and no more.
 
         Upper and lower case, list marks and empty lines do not matter.
+
+        Args:
+            text: The lines.
+            classes: That it may conclude; ``None`` takes any conclusion as it stands.
+            aspects: That are compared.
 
         Raises:
             ChainError: If a line is missing, twice there, unknown, or says what it may not.
@@ -106,11 +111,8 @@ class Chain:
             message = f"lines {found}: {', '.join(wanted)} are needed, in this order"
             raise ChainError(message)
         concluded = said.pop(CONCLUSION)
-        found_class = classes.find(concluded)
-        if found_class is None:
-            message = f"conclusion {concluded!r}: one of {', '.join(classes.codes)}"
-            raise ChainError(message)
-        return cls(tuple(_step(*each) for each in said.items()), found_class.code)
+        code = concluded if classes is None else _code(concluded, classes)
+        return cls(tuple(_step(*each) for each in said.items()), code)
 
 
 def reasons_alone(text: str) -> str:
@@ -136,6 +138,14 @@ def _said(lines: Iterable[str]) -> dict[str, str]:
             raise ChainError(message)
         said[aspect] = parts[2]
     return said
+
+
+def _code(concluded: str, classes: Classes) -> str:
+    found = classes.find(concluded)
+    if found is None:
+        message = f"conclusion {concluded!r}: one of {', '.join(classes.codes)}"
+        raise ChainError(message)
+    return found.code
 
 
 def _step(aspect: str, said: str) -> Step:

@@ -1,9 +1,9 @@
 """Keeps labels in a file that only grows: one line of JSON each, nothing is asked for twice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import msgspec
 
@@ -70,6 +70,47 @@ def read_labels(path: Path, *, teacher: str | None = None) -> tuple[Label, ...]:
     return tuple(found.values())
 
 
+def label_places(path: Path) -> Iterator[tuple[int, Label]]:
+    """Yield where every label's line begins in a file, in bytes, and the label.
+
+    Raises:
+        ConfigError: As ``read_labels``.
+    """
+    start = 0
+    for line, label in _decoded(path):
+        if label is not None:
+            yield start, label
+        start += len(line)
+
+
+def label_at(file: IO[bytes], place: int) -> Label:
+    """Read the label whose line begins at a place that ``label_places`` told."""
+    file.seek(place)
+    return msgspec.json.decode(file.readline(), type=Label)
+
+
+def write_labels(path: Path, labels: Iterable[Label]) -> None:
+    """Write labels to a new file, which is there when it is whole.
+
+    Raises:
+        ConfigError: If there is such a file already, or it cannot be written.
+    """
+    if path.exists():
+        message = f"{path} is there already: labels are dear, so name another file, or delete it"
+        raise ConfigError(message)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.writelines(_line(label) + b"\n" for label in labels)
+        part.replace(path)
+    except OSError as error:
+        message = f"{path}: labels cannot be written: {error}"
+        raise ConfigError(message) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _key(teacher: str, pair: str) -> bytes:
     return f"{pair}\0{teacher}".encode(errors="surrogatepass")
 
@@ -77,6 +118,8 @@ def _key(teacher: str, pair: str) -> bytes:
 def _line(label: Label) -> bytes:
     told = {key: value for key, value in asdict(label).items() if value not in (None, "")}
     told |= {"query": label.query, "doc_id": label.doc_id}
+    if not label.unread:
+        del told["unread"]
     return msgspec.json.encode({key: _writable(value) for key, value in told.items()})
 
 
@@ -86,14 +129,17 @@ def _writable(value: object) -> object:
 
 
 def _lines(path: Path) -> Iterator[Label]:
+    return (label for _, label in _decoded(path) if label is not None)
+
+
+def _decoded(path: Path) -> Iterator[tuple[bytes, Label | None]]:
+    """Yield every line, and its label unless the line is empty."""
     decoder = msgspec.json.Decoder(Label)
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if line.isspace():
-                    continue
                 try:
-                    yield decoder.decode(line)
+                    yield line, None if line.isspace() else decoder.decode(line)
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     if not line.endswith(b"\n"):
                         return

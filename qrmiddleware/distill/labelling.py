@@ -50,6 +50,7 @@ class Tally:
         examples: Some of them.
         prompt_tokens: Of labels and failures of this run.
         completion_tokens: Likewise.
+        unread: Answers that could not be read, of pairs with and without a label.
         stopped: Which limit ended the run; empty if none did.
     """
 
@@ -60,6 +61,7 @@ class Tally:
     examples: list[Unlabelled] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    unread: int = 0
     stopped: str = ""
 
     @property
@@ -71,6 +73,7 @@ class Tally:
         """Take account of an outcome."""
         self.prompt_tokens += outcome.prompt_tokens
         self.completion_tokens += outcome.completion_tokens
+        self.unread += outcome.unread
         if isinstance(outcome, Label):
             self.labelled += 1
             return

@@ -55,8 +55,9 @@ class Label:
         probabilities: By class, summing to 1; empty if the teacher told none.
         logit: As it came out of a teacher with a single output; ``None`` of any other.
         reason: In the teacher's words.
-        prompt_tokens: What the pair took of its request; 0 where nobody counts.
+        prompt_tokens: What the pair took of its requests; 0 where nobody counts.
         completion_tokens: Likewise.
+        unread: Answers about the pair that could not be read: asked for again, or without a vote.
     """
 
     pair: str
@@ -70,6 +71,7 @@ class Label:
     reason: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    unread: int = 0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.target <= 1.0:
@@ -145,6 +147,7 @@ class Unlabelled:
         detail: What was found.
         prompt_tokens: Spent nevertheless.
         completion_tokens: Likewise.
+        unread: Answers about the pair that could not be read.
     """
 
     pair: Pair
@@ -152,6 +155,7 @@ class Unlabelled:
     detail: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    unread: int = 0
 
 
 Outcome: TypeAlias = Label | Unlabelled

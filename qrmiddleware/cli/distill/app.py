@@ -2,11 +2,11 @@
 
 import typer
 
-from qrmiddleware.cli.distill import asking_llm, asking_models, joining, looking_up
+from qrmiddleware.cli.distill import agreeing, asking_llm, asking_models, joining, looking_up
 
 
 def build_label_app() -> typer.Typer:
-    """Put the sub-commands together, one for each kind of teacher."""
+    """Put the sub-commands together: one for each kind of teacher, and three that join or sift labels."""
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode="markdown",
@@ -19,7 +19,9 @@ def build_label_app() -> typer.Typer:
     app.command("llm")(asking_llm.label_by_llm)
     app.command("classifier")(asking_models.label_by_classifier)
     app.command("student")(asking_models.label_by_student)
-    app.command("join")(joining.join)
     app.command("judgments")(looking_up.label_by_judgments)
     app.command("reasoner")(looking_up.label_by_reasoner)
+    app.command("join")(joining.join)
+    app.command("agree")(agreeing.agree)
+    app.command("gate")(agreeing.gate)
     return app

@@ -33,7 +33,8 @@ from qrmiddleware.distill.classes import ESCI, Classes, read_classes, read_gains
 from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.distill.labelling import Tally
 from qrmiddleware.distill.pair_files import read_pairs
-from qrmiddleware.distill.teachers.llm import LlmOptions, LlmTeacher
+from qrmiddleware.distill.teachers.llm import Estimate, LlmTeacher
+from qrmiddleware.distill.teachers.llm_options import LlmOptions
 from qrmiddleware.distill.teachers.prompt import load_prompt
 from qrmiddleware.distill.teachers.spending import Prices
 
@@ -89,6 +90,24 @@ def label_by_llm(
     ] = 0.0,
     timeout: TimeoutOption = TIMEOUT_S,
     attempts: AttemptsOption = ATTEMPTS,
+    ask_again: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=20,
+            help="How often more a product is asked about whose answer cannot be read; else once "
+            "under --mode chain without --samples, and never elsewhere.",
+        ),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, max=100, help="Chains that vote on a product, under --mode chain.")
+    ] = 1,
+    sample_temperature: Annotated[
+        float, typer.Option(min=0.01, max=2, help="At which these are drawn.")
+    ] = 0.7,
+    least_agreement: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of these votes that a class needs.")
+    ] = 0.0,
     price_prompt: Annotated[
         float, typer.Option(min=0, help="Of a million tokens sent, in your currency.")
     ] = 0.0,
@@ -105,9 +124,10 @@ def label_by_llm(
 ) -> None:
     """Label pairs with a language model, over any endpoint that speaks OpenAI's chat completions.
 
-    Answers that cannot be read, refusals and silence are counted by reason, and leave their pair
-    without a label; the same command asks about it again. Labels are kept as they come. A key is
-    read from the environment or a file, and never shown. Needs the extra `llm`.
+    Answers that cannot be read (asked for again as often as `--ask-again` says), refusals and
+    silence are counted by reason, and leave their pair without a label; the same command asks about
+    it again. With `--samples` several chains vote. Labels are kept as they come. A key is read from
+    the environment or a file, and never shown. Needs the extra `llm`.
 
     Examples:
 
@@ -117,6 +137,9 @@ def label_by_llm(
         qrm label llm pairs.jsonl --endpoint https://api.openai.com/v1 --model gpt-4.1-mini
         --api-key-env OPENAI_API_KEY --products-per-prompt 10 --price-prompt 0.4
         --price-completion 1.6 --cost-limit 5 --dry-run
+
+        qrm label llm pairs.jsonl --endpoint http://localhost:8000/v1 --model qwen3-8b
+        --mode chain --samples 5 --least-agreement 0.6
     """
     prices = Prices(price_prompt, price_completion)
     options = LlmOptions(
@@ -131,6 +154,10 @@ def label_by_llm(
         concurrency=concurrency,
         prices=prices,
         cost_limit=cost_limit,
+        ask_again=ask_again,
+        samples=samples,
+        sample_temperature=sample_temperature,
+        least_agreement=least_agreement,
     )
     asked = EndpointOptions(
         endpoint,
@@ -144,7 +171,7 @@ def label_by_llm(
     teacher = LlmTeacher(asked, options)
     file = labels_file(pairs, labels)
     if dry_run:
-        _estimate(teacher, pairs, file, prices)
+        _estimate(teacher, pairs, file, options)
     else:
         run_teacher(teacher, pairs, file, failure_limit, lambda tally: _cost(tally, prices))
 
@@ -159,8 +186,8 @@ def _cost(tally: Tally, prices: Prices) -> str:
     return f"cost {cost:.4g}" if cost else ""
 
 
-def _estimate(teacher: LlmTeacher, pairs: Path, labels: Path, prices: Prices) -> None:
-    """Say what a run would take."""
+def _estimate(teacher: LlmTeacher, pairs: Path, labels: Path, options: LlmOptions) -> None:
+    """Say what a run would take, and what asking again may add at most."""
     known = (
         {label.pair for label in read_labels(labels, teacher=teacher.name)}
         if labels.exists()
@@ -169,11 +196,20 @@ def _estimate(teacher: LlmTeacher, pairs: Path, labels: Path, prices: Prices) ->
     asked = {pair.key: pair for pair in read_pairs(pairs)}
     todo = [pair for key, pair in asked.items() if key not in known]
     guess = teacher.estimate(todo)
-    told = (
-        f"{len(asked):,} pairs, {len(asked) - len(todo):,} known: {len(todo):,} to ask about in "
-        f"{guess.requests:,} requests, about {guess.prompt_tokens:,} + {guess.completion_tokens:,} "
-        "tokens"
-    )
-    cost = prices.cost(guess.prompt_tokens, guess.completion_tokens)
-    told += f", at about {cost:.4g}" if cost else "; give prices to see the cost"
+    told = f"{len(asked):,} pairs, {len(asked) - len(todo):,} known: {len(todo):,} to ask about in "
+    told += _size(guess, options.prices)
+    if options.prices.cost(1, 1) <= 0:
+        told += "; give prices to see the cost"
+    if guess.requests and options.again:
+        more = _size(guess.times(options.again), options.prices)
+        told += f". Asking again about what cannot be read may add at most {more}"
     out.print(f"{told}. Tokens are guessed, at four bytes each.", highlight=False, soft_wrap=True)
+
+
+def _size(guess: Estimate, prices: Prices) -> str:
+    cost = prices.cost(guess.prompt_tokens, guess.completion_tokens)
+    told = (
+        f"{guess.requests:,} requests, about {guess.prompt_tokens:,} + "
+        f"{guess.completion_tokens:,} tokens"
+    )
+    return f"{told}, at about {cost:.4g}" if cost else told

@@ -114,6 +114,8 @@ def _tell(tally: Tally, teacher: Teacher, labels: Path, cost: str) -> None:
     err.print(Text(f"{told}. Teacher: {teacher.name}"), soft_wrap=True)
     if tally.repeated:
         note(f"{tally.repeated:,} pairs were given more than once, and are labelled once")
+    if tally.unread > tally.failed:
+        note(f"{tally.unread:,} answers could not be read: asked for again, or without a vote")
     if tally.failed:
         note(
             f"{tally.failed:,} pairs got no label; the same command asks again: "

@@ -2,7 +2,7 @@
 
 import typer
 
-from qrmiddleware.cli.evaluate import indexing, judging, pooling, reporting, running
+from qrmiddleware.cli.evaluate import classing, indexing, judging, pooling, reporting, running
 
 
 def build_evaluate_app() -> typer.Typer:
@@ -19,6 +19,7 @@ def build_evaluate_app() -> typer.Typer:
     app.command()(indexing.convert)
     app.command()(running.run)
     app.command()(running.score)
+    app.command()(classing.classes)
     app.command()(reporting.report)
     app.command()(pooling.pool)
     app.command()(judging.judge)

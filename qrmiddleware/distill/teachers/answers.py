@@ -40,6 +40,23 @@ class Reason(StrEnum):
     CONNECTION = Trouble.CONNECTION
     NO_JSON = Trouble.NO_JSON
     REJECTED = "rejected"
+    FEW_SAMPLES = "too few readable samples"
+    NO_AGREEMENT = "no agreement"
+
+
+UNREADABLE: Final = frozenset(
+    {
+        Reason.PROSE,
+        Reason.HALF_JSON,
+        Reason.WRONG_FORM,
+        Reason.WRONG_LABEL,
+        Reason.NO_GRADE,
+        Reason.NO_CHAIN,
+        Reason.EMPTY,
+        Reason.CUT_OFF,
+    }
+)
+"""What a model may say otherwise when it is asked again."""
 
 
 class AnswerError(Exception):
@@ -185,16 +202,25 @@ def read_reasons(completion: Completion, classes: Classes) -> Verdict:
     Raises:
         AnswerError: If it is none.
     """
-    text = _bare(completion.content)
-    try:
-        chain = Chain.read(text, classes)
-    except ChainError as error:
-        detail = f"{error}, in {_start(text)}"
-        raise AnswerError(Reason.NO_CHAIN, detail) from error
+    chain = read_chain(completion, classes)
     grade = classes.find(chain.conclusion)
     if grade is None:  # a chain that was read has a class
         raise AnswerError(Reason.WRONG_LABEL, chain.conclusion)
     return Verdict(grade, reason=str(chain))
+
+
+def read_chain(completion: Completion, classes: Classes) -> Chain:
+    """Read a chain of reasons, strictly.
+
+    Raises:
+        AnswerError: If it is none.
+    """
+    text = _bare(completion.content)
+    try:
+        return Chain.read(text, classes)
+    except ChainError as error:
+        detail = f"{error}, in {_start(text)}"
+        raise AnswerError(Reason.NO_CHAIN, detail) from error
 
 
 def _bare(content: str) -> str:

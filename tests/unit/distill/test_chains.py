@@ -96,6 +96,10 @@ def test_no_text_does_harm(text):
     assert chain.conclusion in ESCI.codes
 
 
+def test_any_conclusion_is_taken_where_no_classes_are_told():
+    assert Chain.read(TEXT.replace(": S", ": maybe"), None).conclusion == "maybe"
+
+
 def test_aspects_can_be_others():
     chain = Chain.read("size: match\nconclusion: I", ESCI, aspects=("size",))
 

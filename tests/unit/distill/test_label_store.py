@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware.distill.label_store import LabelStore, read_labels
+from qrmiddleware.distill.label_store import (
+    LabelStore,
+    label_at,
+    label_places,
+    read_labels,
+    write_labels,
+)
 from qrmiddleware.distill.labels import Label
 from qrmiddleware.errors import ConfigError
 
@@ -193,3 +199,43 @@ def test_two_processes_do_not_write_into_one_file(file):
         )
 
     assert "another process is adding labels" in ran.stderr
+
+
+def test_labels_are_found_again_by_their_places(file):
+    labels = [make_label("a"), make_label("b", reason="“near”"), make_label("c")]
+    write(file, *labels)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\n\n", 1))
+
+    places = list(label_places(file))
+
+    with file.open("rb") as opened:
+        assert [label_at(opened, place) for place, _ in reversed(places)] == labels[::-1]
+
+
+def test_a_whole_file_is_written_as_labels_are_read(file):
+    labels = (make_label("a", grade="S", unread=2), make_label("b"))
+
+    write_labels(file, labels)
+
+    assert read_labels(file) == labels
+    assert b"unread" not in file.read_bytes().splitlines()[1]
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_labels_that_are_there_are_not_overwritten(file):
+    write_labels(file, [make_label("a")])
+
+    with pytest.raises(ConfigError, match="is there already"):
+        write_labels(file, [])
+    assert len(read_labels(file)) == 1
+
+
+def test_a_file_that_cannot_be_finished_is_not_there(file):
+    def failing():
+        yield make_label("a")
+        message = "no more"
+        raise ConfigError(message)
+
+    with pytest.raises(ConfigError, match="no more"):
+        write_labels(file, failing())
+    assert list(file.parent.iterdir()) == []

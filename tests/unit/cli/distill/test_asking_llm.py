@@ -63,6 +63,44 @@ def test_a_dry_run_knows_what_is_labelled(label):
     assert "give prices to see the cost" in ran.out
 
 
+def test_a_dry_run_says_what_asking_again_may_add(label):
+    chain = ("--dry-run", "--mode", "chain", "--price-completion", "1000")
+
+    once, thrice = label(*chain), label(*chain, "--ask-again", "3")
+    never, samples = label(*chain, "--ask-again", "0"), label(*chain, "--samples", "5")
+
+    assert "in 12 requests" in once.out
+    assert "+ 1,440 tokens, at about 1.44. Asking again" in once.out
+    assert "may add at most 12 requests" in once.out
+    assert "may add at most 36 requests" in thrice.out
+    assert "+ 4,320 tokens, at about 4.32. Tokens" in thrice.out
+    assert "Asking again" not in never.out
+    assert "in 60 requests" in samples.out
+    assert "+ 7,200 tokens, at about 7.2. Tokens" in samples.out
+
+
+def test_reasons_are_asked_for_again_and_that_is_said(label, server, tmp_path):
+    server.script.extend(["prose"] * 3)
+
+    ran = label("--mode", "chain", "--concurrency", "1")
+
+    assert ran.code == 0, ran.err
+    assert "11 pairs labelled now" in ran.err
+    assert "3 answers could not be read: asked for again, or without a vote" in ran.err
+    assert "1 pairs got no label" in ran.err
+    assert len(server.requests) == 14
+    assert sum(each.unread for each in read_labels(tmp_path / "pairs.labels.jsonl")) == 1
+
+
+def test_samples_that_agree_are_labels(label, server, tmp_path):
+    ran = label("--mode", "chain", "--samples", "3", "--least-agreement", "0.7")
+
+    assert ran.code == 0, ran.err
+    assert len(server.requests) == 36
+    (label_, *_) = read_labels(tmp_path / "pairs.labels.jsonl")
+    assert max(label_.probabilities.values()) == 1.0
+
+
 def test_bad_answers_are_counted_and_asked_again(label, server):
     server.script.extend(["prose", "refusal"])
 
@@ -144,6 +182,7 @@ def test_without_its_libraries_it_says_what_to_install(label, server, monkeypatc
         (["--gain", "Q=1"], "the classes are E, S, C, I"),
         (["--cost-limit", "1"], "needs prices"),
         (["--mode", "logprobs", "--products-per-prompt", "2"], "one product"),
+        (["--samples", "3"], "samples are of reasons"),
     ],
 )
 def test_what_cannot_work_is_said_before_anybody_is_asked(label, server, arguments, said):

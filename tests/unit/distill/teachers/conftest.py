@@ -4,7 +4,8 @@ import pytest
 
 from qrmiddleware.asking.endpoint import EndpointOptions
 from qrmiddleware.distill.labels import Pair
-from qrmiddleware.distill.teachers.llm import LlmOptions, LlmTeacher
+from qrmiddleware.distill.teachers.llm import LlmTeacher
+from qrmiddleware.distill.teachers.llm_options import LlmOptions
 from qrmiddleware.distill.teachers.table_server import Graded, TableServer, table_key
 
 SAID = {

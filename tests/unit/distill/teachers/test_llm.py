@@ -7,10 +7,9 @@ from qrmiddleware.distill.classes import ESCI, read_classes
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import FailureLimit, label_all
 from qrmiddleware.distill.labels import Label, LabellingError, Pair, StoppedError, Unlabelled
-from qrmiddleware.distill.teachers.llm import LlmOptions
 from qrmiddleware.distill.teachers.prompt import Prompt, load_prompt
 from qrmiddleware.distill.teachers.spending import Prices
-from qrmiddleware.errors import ConfigError
+from qrmiddleware.distill.teachers.table_server import TableServer
 
 
 def by_document(outcomes):
@@ -19,6 +18,11 @@ def by_document(outcomes):
 
 def grades(outcomes):
     return {doc_id: each.grade for doc_id, each in sorted(by_document(outcomes).items())}
+
+
+def chained(teacher, **options):
+    asked = {"mode": "chain", "prompt": load_prompt(chain=True), "concurrency": 1}
+    return teacher(**asked, **options)
 
 
 ALL = {"d0": "E", "d1": "S", "d2": "C", "d3": "E", "d4": "I"}
@@ -107,16 +111,162 @@ def test_reasons_are_chains_that_can_be_read_again(teacher, pairs, server):
 
 
 def test_what_is_no_chain_is_no_label(teacher, pairs, server):
-    server.script.extend(["prose", "half-json"])
+    server.script.extend(["prose", "half-json", "ok", "empty", "cut-off"])
 
-    outcomes = by_document(
-        teacher(mode="chain", prompt=load_prompt(chain=True), concurrency=1).label(pairs)
-    )
+    outcomes = by_document(chained(teacher).label(pairs))
 
     assert outcomes["d0"].reason == "no chain"
     assert "is no line of a chain" in outcomes["d0"].detail
-    assert outcomes["d1"].reason == "no chain"
-    assert outcomes["d2"].grade == "C"
+    assert (outcomes["d0"].unread, outcomes["d0"].prompt_tokens) == (2, 200)
+    assert outcomes["d1"].grade == "S"
+    assert outcomes["d2"].reason == "cut off"
+
+
+@pytest.mark.parametrize("trouble", ["prose", "half-json", "wrong-label", "empty", "cut-off"])
+def test_reasons_that_cannot_be_read_are_asked_for_again_at_a_temperature(
+    teacher, pairs, server, trouble
+):
+    server.script.append(trouble)
+
+    (label,) = chained(teacher, body={"seed": 7}).label(pairs[:1])
+
+    assert (label.grade, label.unread) == ("E", 1)
+    assert (label.prompt_tokens, label.completion_tokens > 2) == (200, True)
+    first, second = server.requests
+    assert (first["temperature"], first["seed"]) == (0, 7)
+    assert (second["temperature"], second["seed"]) == (0.3, 8)
+    assert first["messages"] == second["messages"]
+
+
+def test_what_is_no_matter_of_reading_is_not_asked_again(teacher, pairs, server):
+    server.script.extend(["refusal", "filter"])
+
+    outcomes = by_document(chained(teacher).label(pairs[:2]))
+
+    assert (outcomes["d0"].reason, outcomes["d1"].reason) == ("refusal", "content filter")
+    assert (outcomes["d0"].unread, len(server.requests)) == (0, 2)
+
+
+def test_of_several_products_only_those_are_asked_about_again_that_need_it(teacher, pairs, server):
+    unknown = Pair("laptop", "d9", "Something that nobody knows")
+
+    outcomes = by_document(
+        teacher(products_per_prompt=10, ask_again=2).label([*pairs[:2], unknown])
+    )
+
+    assert (outcomes["d0"].grade, outcomes["d1"].grade) == ("E", "S")
+    assert (outcomes["d9"].reason, outcomes["d9"].unread) == ("no grade", 3)
+    first, *later = (body["messages"][1]["content"].count("<product ") for body in server.requests)
+    assert (first, later) == (3, [1, 1])
+    assert outcomes["d0"].prompt_tokens < outcomes["d9"].prompt_tokens
+
+
+def test_a_limit_of_cost_between_two_attempts_keeps_what_came_of_the_first(teacher, pairs, server):
+    server.script.append("prose")
+    guess = chained(teacher).estimate(pairs[:1]).prompt_tokens
+    cost = {"prices": Prices(prompt=1e6), "cost_limit": guess + 99}  # 100 are spent by then
+    outcomes = chained(teacher, **cost).label(pairs[:1])
+
+    first = next(outcomes)
+    with pytest.raises(StoppedError):
+        next(outcomes)
+
+    assert (first.reason, first.prompt_tokens, len(server.requests)) == ("no chain", 100, 1)
+
+
+def test_what_is_asked_again_costs_what_all_its_answers_do(teacher, pairs, server):
+    server.script.extend(["prose", "ok", "prose", "prose"])
+    asked = chained(teacher, prices=Prices(prompt=1e4), cost_limit=100.0, ask_again=1)
+
+    outcomes = list(asked.label(pairs[:2]))
+
+    assert sum(each.prompt_tokens for each in outcomes) == 100 * len(server.requests) == 400
+
+
+class Wavering(TableServer):
+    """Says one thing after the other, whatever it is asked."""
+
+    def __init__(self, *said):
+        super().__init__({})
+        self.said = said
+
+    def reply(self, body):
+        said = self.said[(len(self.requests) - 1) % len(self.said)]
+        choice = {"message": {"content": said}, "finish_reason": "stop"}
+        return {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 40}}
+
+
+def said(conclusion, brand="match", note=""):
+    return (
+        f"category: match{note}\nbrand: {brand}\nmodel: unspecified\nattribute: unspecified\n"
+        f"conclusion: {conclusion}"
+    )
+
+
+def test_samples_vote(teacher, pairs):
+    one, other = said("S", "mismatch", " (bag)"), said("S", "match", " (sleeve)")
+    with Wavering(one, other, said("E"), other, said("E")) as server:
+        asked = chained(teacher, url=server.url, samples=5, body={"seed": 1})
+
+        (label,) = asked.label(pairs[:1])
+
+    assert label.probabilities == pytest.approx({"E": 0.4, "S": 0.6, "C": 0, "I": 0})
+    assert (label.grade, label.reason) == ("S", other)
+    assert label.target == pytest.approx(0.4 + 0.6 / 2)
+    assert (label.prompt_tokens, label.completion_tokens, label.unread) == (500, 200, 0)
+    assert {body["temperature"] for body in server.requests} == {0.7}
+    assert [body["seed"] for body in server.requests] == [1, 2, 3, 4, 5]
+
+
+def test_samples_that_cannot_be_read_have_no_vote(teacher, pairs):
+    with Wavering(said("S"), "It is a bag.", said("S"), "", said("I")) as server:
+        (label,) = chained(teacher, url=server.url, samples=5).label(pairs[:1])
+
+    assert label.probabilities == pytest.approx({"E": 0, "S": 2 / 3, "C": 0, "I": 1 / 3})
+    assert (label.unread, len(server.requests)) == (2, 5)
+
+
+@pytest.mark.parametrize(("samples", "readable", "labelled"), [(4, 2, True), (5, 2, False)])
+def test_half_of_the_samples_must_be_readable(teacher, pairs, samples, readable, labelled):
+    with Wavering(*[said("S")] * readable, *["Nice!"] * (samples - readable)) as server:
+        (outcome,) = chained(teacher, url=server.url, samples=samples).label(pairs[:1])
+
+    assert isinstance(outcome, Label) is labelled
+    assert (outcome.unread, outcome.prompt_tokens) == (samples - readable, 100 * samples)
+    if not labelled:
+        assert outcome.reason == "too few readable samples"
+        assert "2 of 5 could be read; no chain: 'Nice!'" in outcome.detail
+
+
+@pytest.mark.parametrize(("least", "labelled"), [(0.5, True), (0.6, False)])
+def test_samples_that_disagree_too_much_are_no_label(teacher, pairs, least, labelled):
+    with Wavering(said("S"), said("E")) as server:
+        asked = chained(teacher, url=server.url, samples=2, least_agreement=least)
+        (outcome,) = asked.label(pairs[:1])
+
+    assert isinstance(outcome, Label) is labelled
+    if not labelled:
+        assert outcome.reason == "no agreement"
+        assert outcome.detail == "E 50%, S 50%, C 0%, I 0% of 2 votes"
+
+
+def test_samples_are_drawn_all_or_not_at_all(teacher, pairs):
+    with Wavering(said("S")) as server:
+        guess = chained(teacher).estimate(pairs[:1]).prompt_tokens
+        cost = {"prices": Prices(prompt=1e6), "cost_limit": 3 * guess - 1}
+        outcomes = chained(teacher, url=server.url, samples=3, **cost).label(pairs[:1])
+
+        with pytest.raises(StoppedError):
+            list(outcomes)
+
+    assert server.requests == []
+
+
+def test_an_estimate_counts_samples_and_can_be_multiplied(teacher, pairs):
+    one, five = chained(teacher).estimate(pairs), chained(teacher, samples=5).estimate(pairs)
+
+    assert five == one.times(5)
+    assert (one.requests, one.completion_tokens) == (5, 600)
 
 
 def test_a_model_whose_first_token_is_no_class_labels_nothing(teacher):
@@ -131,11 +281,6 @@ def test_an_endpoint_without_log_probabilities_labels_nothing(teacher, pairs, se
     (outcome,) = teacher(mode="logprobs").label(pairs[:1])
 
     assert outcome.reason == "no log-probabilities"
-
-
-def test_log_probabilities_of_several_products_at_once_are_an_error():
-    with pytest.raises(ConfigError, match="one product"):
-        LlmOptions("m", "logprobs", products_per_prompt=2)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +422,17 @@ def test_a_closed_iterator_ends_its_requests(teacher, pairs, server):
 )
 def test_whatever_may_change_answers_is_another_teacher(teacher, options):
     assert teacher(**options).name != teacher().name
+
+
+def test_another_vote_is_another_teacher(teacher):
+    asked = [{"samples": 3}, {"samples": 5}, {"samples": 3, "sample_temperature": 1.0}]
+    asked += [{}, {"samples": 3, "least_agreement": 0.6}]
+
+    assert len({chained(teacher, **options).name for options in asked}) == 5
+
+
+def test_asking_again_is_the_same_teacher(teacher):
+    assert chained(teacher, ask_again=3).name == chained(teacher).name
 
 
 def test_where_how_fast_and_how_dear_a_model_is_does_not_matter(teacher):
