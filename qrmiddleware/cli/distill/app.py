@@ -6,7 +6,7 @@ from qrmiddleware.cli.distill import agreeing, asking_llm, asking_models, joinin
 
 
 def build_label_app() -> typer.Typer:
-    """Put the sub-commands together: one for each kind of teacher, and three that join or sift labels."""
+    """Put the sub-commands together: teachers, and what joins or sifts labels."""
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode="markdown",

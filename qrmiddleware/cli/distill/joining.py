@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from qrmiddleware.distill.joining import PULL, TRUST, join_labels
-from qrmiddleware.distill.label_store import LabelStore, read_labels
-from qrmiddleware.errors import ConfigError
+from qrmiddleware.distill.label_store import read_labels, write_labels
 from qrmiddleware.recipes.command_options import say
 
 
@@ -35,15 +34,8 @@ def join(
         qrm label join ./work/reasons.labels.jsonl ./work/minilm.labels.jsonl
         --out ./work/joined.labels.jsonl
     """
-    if out.exists():
-        message = f"{out} is there already: name a file that is not"
-        raise ConfigError(message)
-    first = read_labels(reasoned)
-    labels = join_labels(first, [read_labels(file) for file in scored], trust=trust, pull=pull)
-    made, with_reason = 0, 0
-    with LabelStore(out) as store:
-        for label in labels:
-            store.add(label)
-            made += 1
-            with_reason += bool(label.reason)
-    say(f"{out}: {made:,} labels, {with_reason:,} with a reason")
+    scores = [read_labels(file) for file in scored]
+    labels = list(join_labels(read_labels(reasoned), scores, trust=trust, pull=pull))
+    write_labels(out, labels)
+    with_reason = sum(bool(label.reason) for label in labels)
+    say(f"{out}: {len(labels):,} labels, {with_reason:,} with a reason")
