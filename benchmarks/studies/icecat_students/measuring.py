@@ -31,20 +31,22 @@ class Arm:
 
     Attributes:
         name: In tables.
-        rewards: Options of ``plugin: walmart_kd``, each with its weight.
+        rewards: Options of the plugin, each with its weight.
         engine_weight: Of the engine's own score.
         seen_folds: Folds that its models were trained on.
+        plugin: That serves the models.
     """
 
     name: str
     rewards: Sequence[Mapping[str, Any]] = ()
     engine_weight: float = 0.0
     seen_folds: tuple[int, ...] = ()
+    plugin: str = "walmart_kd"
 
     def pipeline(self) -> dict[str, Any]:
         """Return the pipeline's configuration."""
         rewards = [
-            {"plugin": "walmart_kd", "tag": f"{number}", "timeout_ms": PATIENCE_MS, **reward}
+            {"plugin": self.plugin, "tag": f"{number}", "timeout_ms": PATIENCE_MS, **reward}
             for number, reward in enumerate(self.rewards)
         ]
         return {
@@ -58,9 +60,9 @@ class Arm:
 
 
 def measure(
-    arms: Sequence[Arm], *, data: Path, engine: str, index: str, fold: int, folder: Path
+    arms: Sequence[Arm], *, data: Path, engine: str, index: str, fold: int | None, folder: Path
 ) -> Evaluation:
-    """Ask all arms for one fold's queries, each through a proxy of its own before the engine.
+    """Ask all arms for queries, each arm through a proxy of its own in front of the engine.
 
     No arm finds scores or vectors of its model remembered since another arm asked for them.
 
@@ -69,7 +71,7 @@ def measure(
         data: Judgments.
         engine: Its URL.
         index: In it.
-        fold: Whose queries.
+        fold: Whose queries; all folds' if ``None``.
         folder: For the configurations and what is measured.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +86,8 @@ def measure(
             pipeline = PIPELINE if arm.rewards else "_none"
             asked = f"http://127.0.0.1:{port}/{index};pipeline={pipeline}"
             words += ["--arm", f"{arm.name}={asked}{seen}"]
-        queries = ("--folds", str(fold), "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
+        folds = () if fold is None else ("--folds", str(fold))
+        queries = (*folds, "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
         how = ("--no-cache", "--timeout", "120", "--warmup", "3", "--json", str(saved))
         command = (qrm(), "eval", "run", "--data", str(data), *queries, *how, *words)
         subprocess.run(command, check=True)  # noqa: S603 our own command

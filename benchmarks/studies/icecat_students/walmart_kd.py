@@ -4,7 +4,7 @@ Trains them for every fold on the others, serves them through the proxy in front
 and OpenSearch, and writes ``docs/walmart_kd_icecat.md``:
 
     uv run --all-packages --extra students --extra train \
-        python benchmarks/studies/walmart_kd/cross_validate.py --data FOLDER --work FOLDER
+        python benchmarks/studies/icecat_students/walmart_kd.py --data FOLDER --work FOLDER
 
 The data is that of ``benchmarks/studies/icecat``. What is in the work folder already is not made
 again. On two cores all of it takes some hours; ``--arms "towers margin"`` trains
@@ -19,9 +19,9 @@ from typing import Annotated, Final
 
 import claims
 import typer
-from claims import seeded
+from claims import Claim, is_first_seed, seeded
 from measuring import BASELINE, ENGINE, Arm, measure, together
-from training import TEXT_FIELDS, Training, arms_of_students
+from walmart_kd_training import TEXT_FIELDS, Training, arms_of_students
 
 from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
 from qrmiddleware.evaluation.report.saved import read_json, write_json
@@ -38,6 +38,17 @@ ANALYZERS: Final = {"elasticsearch": "standard", "opensearch": "english"}
 BRANDS: Final = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}
 SEEN: Final = {fold: tuple(other for other in FOLDS if other != fold) for fold in FOLDS}
 WORST: Final = 12
+CLAIMS: Final = (
+    Claim("margins teach more than soft labels", "towers margin", "towers soft"),
+    Claim("soft labels more than hard ones", "towers soft", "towers hard"),
+    Claim("margins more than each score alone", "towers margin", "towers pointwise"),
+    Claim("four times the data help", "towers margin 0.25", "towers margin 0.0625"),
+    Claim("and four times more again", "towers margin", "towers margin 0.25"),
+    Claim("a student passes the teacher trained on judgments", "towers margin", "teacher"),
+    Claim("and what it has learnt from", "towers margin", "teacher + minilm"),
+    Claim("learning helps it at all", "towers margin", "minilm"),
+    Claim("margins teach cross-encoders more too", "cross margin", "cross soft"),
+)
 Student = tuple[str, tuple[str, ...]]
 """A name, and the command with its options that trains it."""
 
@@ -77,7 +88,7 @@ def write_page(work: Path) -> None:
         )
         for name in ANALYZERS
     ]
-    head = (HERE / "page_head.md").read_text(encoding="utf-8")
+    head = (HERE / "walmart_kd_page.md").read_text(encoding="utf-8")
     PAGE.write_text("\n".join([head.strip(), "", *pages]).strip() + "\n", encoding="utf-8")
 
 
@@ -139,13 +150,18 @@ def section(title: str, found: Evaluation) -> str:
     head = ["arm", *MEASURES, "against direct, condensed", "p50 ms", "p95 ms"]
     lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     for arm in found.arms:
-        if ", seed " in arm.name:
+        if not is_first_seed(arm):
             continue
         values = [value_text(arm.means[measure]) for measure in MEASURES]
         times = [f"{arm.latency_ms[name]:.0f}" for name in ("p50", "p95")]
         cells = [arm.name, *values, _against(found, arm), *times]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "What is claimed, and what is found:", "", *claims.table(found, MEASURES[0])]
+    lines += [
+        "",
+        "What is claimed, and what is found:",
+        "",
+        *claims.table(found, CLAIMS, MEASURES[0]),
+    ]
     lines += ["", *_worst(found, "towers margin"), ""]
     return "\n".join(lines)
 

@@ -1,0 +1,155 @@
+"""Trains the students of both systems that learn from reasons; what is there stays as it is.
+
+Their teacher has seen no judgment and no judged query, so that one training serves all folds.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from qrmiddleware_benchmarks.fronts import qrm
+
+FOLDS: Final = "0,1,2,3"
+QUERIES: Final = 1500
+TEXT_FIELDS: Final = "title,description"
+WARM_STEPS: Final = 700
+STEPS: Final = 150
+TOKENS: Final = 32
+"""Of query and text together …"""
+REASON_TOKENS: Final = 48
+"""… and of a reason."""
+_READING: Final = ("--max-tokens", f"{TOKENS}")
+WARM: Final = (*f"--loss margin --layers 2 --steps {WARM_STEPS} --rate 2e-4".split(), *_READING)
+"""Of what all cross-encoders begin with: two layers of MiniLM, and 64 pairs an update."""
+CROSS: Final = (*f"--layers 2 --steps {STEPS} --rate 2e-4 --batch 4".split(), *_READING)
+"""Of what they learn then, from 32 pairs an update."""
+READ: Final = (*CROSS, "--reason-tokens", f"{REASON_TOKENS}")
+_READ: Final = ("--max-tokens", "96")
+_ELLM: Final = {
+    "hard": (1, 0, 0, 0),
+    "kd": (1, 1, 0, 0),
+    "scores": (1, 1, 1, 0),
+    "mkd": (1, 1, 1, 0.5),
+}
+_ELLM_PARTS: Final = ("--hard", "--distribution", "--order", "--reasoning")
+_CRSD: Final = {
+    "plain": (0, 0, 0),
+    "augmented": (1, 0, 0),
+    "distilled": (1, 1, 0),
+    "whole": (1, 1, 0.2),
+}
+_CRSD_PARTS: Final = ("--augmented", "--distilled", "--aligned")
+_TOWERS: Final = "ellm towers"
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """An arm of the ablation.
+
+    Attributes:
+        name: In tables.
+        plugin: That trains it, and serves it.
+        command: Of the plugin.
+        options: Beside those that all of its kind have.
+    """
+
+    name: str
+    plugin: str
+    command: str
+    options: tuple[str, ...]
+
+
+def students() -> Iterator[Student]:
+    """Yield all arms, each system's plainest first."""
+    for kind, command, shared in (("towers", "two-tower", ()), ("cross", "student", CROSS)):
+        for name, weights in _ELLM.items():
+            options = (*_weights(_ELLM_PARTS, weights), *shared)
+            yield Student(f"ellm {kind} {name}", "ellm_rele", command, options)
+    for name, weights in _CRSD.items():
+        yield Student(f"crsd {name}", "crsd", "student", (*_weights(_CRSD_PARTS, weights), *READ))
+    yield Student("crsd concluded", "crsd", "student", ("--concluded", *READ))
+
+
+class Training:
+    """All that is made of one catalogue.
+
+    Args:
+        data: Judgments and catalogue.
+        work: Where everything is kept.
+        url: Engine that holds the catalogue.
+        index: In it.
+    """
+
+    def __init__(self, data: Path, work: Path, url: str, index: str) -> None:
+        self._data = data
+        self._engine = ("--url", url, "--index", index, "--search-fields", TEXT_FIELDS)
+        self.work = work
+        self.pairs = work / "work"
+        self.minilm = work / "minilm"
+
+    def gather(self) -> None:
+        """Export the general bi-encoder; gather pairs, and what rules and vectors say of them."""
+        if not self.minilm.is_dir():
+            self._qrm("models", "export", "minilm", "--to", self.minilm, *_fields(), *_READ)
+        if not (self.pairs / "gathered.json").is_file():
+            options = ("--hold-out", FOLDS, "--queries", f"{QUERIES}", "--text-fields", TEXT_FIELDS)
+            self._qrm("crsd", "gather", self._data, "--to", self.pairs, *self._engine, *options)
+        self.label(self.pairs)
+
+    def label(self, folder: Path, *reasoner: str) -> Path:
+        """Label the folder's pairs by the joined teacher; returns the labels.
+
+        Args:
+            folder: With ``pairs.jsonl``, and what is labelled already.
+            reasoner: Its options, if the folder has no reasons yet.
+        """
+        pairs, joined = folder / "pairs.jsonl", folder / "joined.labels.jsonl"
+        reasons, near = folder / "reasons.labels.jsonl", folder / "minilm.labels.jsonl"
+        if joined.is_file():
+            return joined
+        if not reasons.is_file():
+            self._qrm("label", "reasoner", pairs, "--out", reasons, *reasoner)
+        self._qrm("label", "student", pairs, "--student", self.minilm, "--out", near)
+        self._qrm("label", "join", reasons, near, "--out", joined)
+        return joined
+
+    def warm(self) -> Path:
+        """Train what cross-encoders begin with, by the teacher's margins; returns a checkpoint."""
+        model = self.work / "models" / "warm"
+        if not model.is_dir():
+            told = ("--to", model, "--labels", self.label(self.pairs), *WARM)
+            self._qrm("walmart-kd", "student", self.pairs, *told)
+        return self.pairs / "students" / model.name
+
+    def train(self, student: Student, seed: int) -> None:
+        """Train one student with one seed."""
+        model = self.model(student, seed)
+        if model.is_dir():
+            return
+        base = ("--base", self.minilm if student.name.startswith(_TOWERS) else self.warm())
+        told = ("--labels", self.label(self.pairs), *student.options, "--seed", f"{seed}")
+        system = student.plugin.replace("_", "-")
+        self._qrm(system, student.command, self.pairs, "--to", model, *base, *told)
+
+    def model(self, student: Student, seed: int) -> Path:
+        """Return a student's folder."""
+        return self.work / "models" / f"{student.name}-{seed}"
+
+    def checkpoint(self, student: Student, seed: int) -> Path:
+        """Return where torch reads a cross-encoder."""
+        return self.pairs / "students" / self.model(student, seed).name
+
+    def _qrm(self, *words: str | Path) -> None:
+        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
+
+
+def _weights(parts: tuple[str, ...], weights: tuple[float, ...]) -> tuple[str, ...]:
+    return tuple(
+        word for part, weight in zip(parts, weights, strict=True) for word in (part, f"{weight:g}")
+    )
+
+
+def _fields() -> tuple[str, ...]:
+    return ("--fields", TEXT_FIELDS)
