@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from qrmiddleware_benchmarks.fronts import qrm
 
+Weights: TypeAlias = dict[str, tuple[float, ...]]
+"""Of a loss's parts, by the arm's name."""
 FOLDS: Final = "0,1,2,3"
 QUERIES: Final = 1500
 TEXT_FIELDS: Final = "title,description"
@@ -27,14 +29,14 @@ CROSS: Final = (*f"--layers 2 --steps {STEPS} --rate 2e-4 --batch 4".split(), *_
 """Of what they learn then, from 32 pairs an update."""
 READ: Final = (*CROSS, "--reason-tokens", f"{REASON_TOKENS}")
 _READ: Final = ("--max-tokens", "96")
-_ELLM: Final = {
+_ELLM: Final[Weights] = {
     "hard": (1, 0, 0, 0),
     "kd": (1, 1, 0, 0),
     "scores": (1, 1, 1, 0),
     "mkd": (1, 1, 1, 0.5),
 }
 _ELLM_PARTS: Final = ("--hard", "--distribution", "--order", "--reasoning")
-_CRSD: Final = {
+_CRSD: Final[Weights] = {
     "plain": (0, 0, 0),
     "augmented": (1, 0, 0),
     "distilled": (1, 1, 0),
@@ -119,8 +121,8 @@ class Training:
         """Train what cross-encoders begin with, by the teacher's margins; returns a checkpoint."""
         model = self.work / "models" / "warm"
         if not model.is_dir():
-            told = ("--to", model, "--labels", self.label(self.pairs), *WARM)
-            self._qrm("walmart-kd", "student", self.pairs, *told)
+            told = ("--to", model, "--labels", self.label(self.pairs))
+            self._qrm("walmart-kd", "student", self.pairs, *told, *WARM)
         return self.pairs / "students" / model.name
 
     def train(self, student: Student, seed: int) -> None:
@@ -129,9 +131,11 @@ class Training:
         if model.is_dir():
             return
         base = ("--base", self.minilm if student.name.startswith(_TOWERS) else self.warm())
-        told = ("--labels", self.label(self.pairs), *student.options, "--seed", f"{seed}")
+        told = (*student.options, "--seed", f"{seed}", "--labels")
         system = student.plugin.replace("_", "-")
-        self._qrm(system, student.command, self.pairs, "--to", model, *base, *told)
+        self._qrm(
+            system, student.command, self.pairs, "--to", model, *base, *told, self.label(self.pairs)
+        )
 
     def model(self, student: Student, seed: int) -> Path:
         """Return a student's folder."""
