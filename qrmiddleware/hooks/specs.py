@@ -94,8 +94,8 @@ def qrm_explain(
             rerank window, of a reward what no filter flagged.
 
     Returns:
-        In the order of ``hits``, a text or what JSON can hold by name; ``None`` for a hit, or
-        for all of them, with nothing to say.
+        One explanation per hit, in the order of ``hits``: a text, or what JSON can hold by
+        name; ``None`` where there is nothing to say.
     """
     return None
 

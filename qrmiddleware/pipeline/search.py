@@ -64,18 +64,19 @@ class Judged:
         rewards: The combined reward of a hit, by its key.
         demoted: Keys of the hits that a filter flagged.
         dropped: How many of them were taken out.
-        flagged_by: The filters that flagged a hit, by its key.
+        flags: The filters' answers.
         seen: The hits that each filter and reward plugin was asked about, by its name.
-        explained: What plugins say of a hit, by its key and their names; only where that was
-            asked for.
+        flagged_by: The filters that flagged a hit, by its key; only where it was asked why.
+        explained: What plugins say of a hit, by its key and their names; likewise.
     """
 
     hits: tuple[ReplyHit, ...]
     rewards: Mapping[Key, float] = field(default_factory=dict[Key, float])
     demoted: frozenset[Key] = frozenset()
     dropped: int = 0
-    flagged_by: Mapping[Key, tuple[str, ...]] = field(default_factory=dict[Key, tuple[str, ...]])
+    flags: Flags = field(default_factory=dict[str, Sequence[bool]])
     seen: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict[str, tuple[Hit, ...]])
+    flagged_by: Mapping[Key, list[str]] = field(default_factory=dict[Key, list[str]])
     explained: Mapping[Key, Mapping[str, Json]] = field(
         default_factory=dict[Key, Mapping[str, Json]]
     )
@@ -156,7 +157,7 @@ class Answer:
         if hit.key in self.judged.demoted:
             shown["demoted"] = True
         if hit.key in self.judged.flagged_by:
-            shown["flagged_by"] = list(self.judged.flagged_by[hit.key])
+            shown["flagged_by"] = self.judged.flagged_by[hit.key]
         if hit.key in self.judged.explained:
             shown["explanations"] = dict(self.judged.explained[hit.key])
         return shown
@@ -279,7 +280,7 @@ def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]
         rewards={hit.key: total for hit, total in zip(kept, totals, strict=False)},
         demoted=frozenset(hit.key for hit in demoted),
         dropped=verdicts.count("drop"),
-        flagged_by=_flagged_by(window, flags),
+        flags=flags,
         seen={
             **dict.fromkeys(plan.options.filters, seen),
             **dict.fromkeys(plan.options.reward_weights, seen_kept),
@@ -295,15 +296,16 @@ def _explain(plan: Plan, judged: Judged) -> Generator[Step, Any, Judged]:
         for hit, answer in zip(judged.seen[name], answers, strict=True):
             if answer is not None:
                 explained.setdefault((hit.index, hit.doc_id), {})[name] = answer
-    return replace(judged, explained=explained)
+    return replace(judged, flagged_by=_flagged_by(judged), explained=explained)
 
 
-def _flagged_by(window: Sequence[ReplyHit], flags: Flags) -> dict[Key, tuple[str, ...]]:
-    names = {
-        hit.key: tuple(name for name, answer in flags.items() if not answer[place])
-        for place, hit in enumerate(window)
-    }
-    return {key: flagging for key, flagging in names.items() if flagging}
+def _flagged_by(judged: Judged) -> dict[Key, list[str]]:
+    flagged: dict[Key, list[str]] = {}
+    for name, answers in judged.flags.items():
+        for hit, stays in zip(judged.seen[name], answers, strict=True):
+            if not stays:
+                flagged.setdefault((hit.index, hit.doc_id), []).append(name)
+    return flagged
 
 
 def _of(hits: Iterable[_T], verdicts: Iterable[str], wanted: str) -> Iterator[_T]:

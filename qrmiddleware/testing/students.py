@@ -101,7 +101,7 @@ def _write_tokenizer(file: Path) -> None:
 
 def _write_head(file: Path, rows: Mapping[str, int], width: int, *, seed: int) -> None:
     drawn = np.random.default_rng(seed)
-    tensors = {}
+    tensors: dict[str, npt.NDArray[np.float32]] = {}
     for layer, count in rows.items():
         if count:
             weight = drawn.normal(0, 4 / width**0.5, (count, width)).astype(np.float32)

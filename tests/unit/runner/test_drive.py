@@ -426,7 +426,7 @@ async def test_explaining_takes_no_time_from_judging(make_pipeline, engine):
     assert Run.of(pipeline).share_s() == pytest.approx(1.5)
     await serve(pipeline, engine, explains=True, timeout_ms=2_000)
 
-    assert plugin.left_s == pytest.approx(2.0, rel=0.05)
+    assert 1.5 < plugin.left_s <= 2.0  # a stage of two would have 1 s at most
 
 
 @pytest.mark.parametrize(
@@ -434,13 +434,13 @@ async def test_explaining_takes_no_time_from_judging(make_pipeline, engine):
     [
         (Talkative(problem=RuntimeError("boom")), "error"),
         (Talkative(problem=OverloadError("full")), "saturated"),
-        (Talkative(delay_s=0.3), "timeout"),
+        (Talkative(delay_s=1.0), "timeout"),
     ],
 )
 async def test_a_failing_explanation_costs_nothing_but_itself(
     make_pipeline, engine, plugin, status
 ):
-    pipeline = make_pipeline({"margin": plugin}, timeout_s=0.2, breaker=lambda: Breaker(1, 10))
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=0.6, breaker=lambda: Breaker(1, 10))
 
     run, answer = await serve(pipeline, engine, explains=True)
     again, _ = await serve(pipeline, engine, explains=True)
