@@ -106,7 +106,7 @@ class StudentJudge:
             return None
         explained = scoring.explain(query.text, hits, wanted=patience().wanted)
         floor = {} if self._floor is None else {"min_score": self._floor}
-        return [None if each is None else {**each, **floor} for each in explained]
+        return [each and {"score": each["score"], **floor, **each} for each in explained]
 
     def _judge(
         self, query: Query, hits: Sequence[Hit], *, logits: bool = False
