@@ -34,6 +34,7 @@ _HOOK_ORDER: Final = (
     "qrm_rewrite",
     "qrm_filter",
     "qrm_reward",
+    "qrm_explain",
     "qrm_observe",
     "qrm_status",
     "qrm_shutdown",

@@ -3,11 +3,15 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from qrmiddleware.distill.chains import Chain
+from qrmiddleware.distill.classes import ESCI
+from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import command_options, gathering
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import read_student
+from qrmiddleware.students.reasons import likeliest, reasons_of
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.testing.students import make_student
 from qrmiddleware_ellm_rele.commands import app
@@ -45,8 +49,12 @@ def test_without_labels_it_says_who_makes_some(work):
 
 @pytest.mark.students
 @pytest.mark.timeout(300)
-def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
-    done = run("student", str(work), "--to", str(tmp_path / "student"), *QUICK)
+def test_a_student_that_learnt_verdicts_says_why_beside_its_classes(work, tmp_path):
+    told = ("--to", str(tmp_path / "student"), *QUICK, "--steps", "300", "--reasoning", "2")
+    texts = gathering.read_texts(work)
+    labels = read_labels(work / gathering.REASON_LABELS)
+
+    done = run("student", str(work), *told)
 
     assert done.exit_code == 0, done.exception
     manifest = read_student(tmp_path / "student").manifest
@@ -56,7 +64,25 @@ def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
     assert manifest.provenance.teacher.startswith("reasoner:")
     with closing(CrossEncoder.open(tmp_path / "student", ONE_THREAD)) as student:
         scores = student.scores("kettle", ["Acme kettle 1 l red", "Acme toaster 1 l red"])
+        said = [reasons_of(student, each.query, [texts[each.doc_id]])[0] for each in labels]
     assert scores[0] > scores[1]
+    assert manifest.aspects == ("category", "brand", "model", "attribute")
+    assert manifest.parity.equal_verdicts >= 0.9
+    wanted = [Chain.read(each.reason, ESCI).verdicts["category"] for each in labels]
+    pairs = zip(said, wanted, strict=True)
+    right = sum(likeliest(each.aspects["category"]) == verdict for each, verdict in pairs)
+    assert right > max(map(wanted.count, wanted)) + 0.15 * len(wanted)
+
+
+@pytest.mark.students
+@pytest.mark.timeout(300)
+def test_a_student_that_learnt_no_verdict_has_none(work, tmp_path):
+    told = ("--to", str(tmp_path / "student"), *QUICK, "--steps", "60", "--reasoning", "0")
+
+    done = run("student", str(work), *told)
+
+    assert done.exit_code == 0, done.exception
+    assert read_student(tmp_path / "student").manifest.aspects == ()
 
 
 @pytest.mark.students

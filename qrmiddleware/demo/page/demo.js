@@ -220,7 +220,7 @@ const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.a
 function showPipeline(debug, before, after) {
   const decisions = list(debug.decisions);
   const steps = list(debug.processor_results)
-    .filter((step) => isNumber(step.duration_millis))
+    .filter((step) => isNumber(step.duration_millis) && step.processor_name !== "qrm_explain")
     .map((step) => `${step.tag ?? step.processor_name} ${ms(step.duration_millis)}`);
   const skipped = Object.entries(debug.degraded ?? {}).map(([name, why]) => `${name} skipped: ${why}`);
   const parts = [debug.policy && `merged by ${debug.policy}`, ...steps, ...skipped,

@@ -342,3 +342,30 @@ async def test_a_plugin_whose_failure_counts_fails_its_item_only(shop, engine_an
     assert broken["status"] == 500
     assert broken["error"]["type"] == "qrm_plugin_exception"
     assert fine["status"] == 200
+
+
+async def test_items_that_ask_for_debug_output_are_explained(proxied, engine_answer):
+    class Critic:
+        class Settings(BaseModel):
+            """No options."""
+
+        def __init__(self, settings):
+            pass
+
+        @hookimpl
+        def qrm_filter(self, hits):
+            return [True] * len(hits)
+
+        @hookimpl
+        def qrm_explain(self, query, hits):
+            return [f"for {query.text}"] * len(hits)
+
+    pipelines = {"default": {"filters": [{"plugin": "critic"}], "timeout_ms": 5_000}}
+    proxy = await proxied(engine_answer, plugins={"critic": Critic}, pipelines=pipelines)
+    debug = ', "ext": {"qrm": {"debug": true}}}'
+
+    answer = await proxy.ask("/_msearch", lines("{}", LAPTOP[:-1] + debug, "{}", LAPTOP))
+
+    explained, plain = (reply["hits"]["hits"][0] for reply in answer.json["responses"])
+    assert explained["_qrm"]["explanations"] == {"critic": "for laptop"}
+    assert "_qrm" not in plain

@@ -490,3 +490,42 @@ async def test_an_index_that_no_pipeline_serves_is_left_alone(proxied, one_synon
 
     assert proxy.engine.asked[0].json == laptop
     assert answer.field("x-qrm-pipeline") is None
+
+
+class Critic:
+    """Flags everything, and says why."""
+
+    asked = 0
+
+    class Settings(BaseModel):
+        """No options."""
+
+    def __init__(self, settings):
+        pass
+
+    @hookimpl
+    def qrm_filter(self, hits):
+        return [False] * len(hits)
+
+    @hookimpl
+    def qrm_explain(self, query, hits):
+        Critic.asked += 1
+        return [f"{hit.source['title']} is no {query.text}" for hit in hits]
+
+
+async def test_a_hit_is_explained_to_who_asks_for_debug_output(proxied, laptop):
+    filters = [{"plugin": "critic", "action": "demote"}]
+    pipelines = {"default": {"filters": filters, "timeout_ms": 5_000}}
+    proxy = await proxied(plugins={"critic": Critic}, pipelines=pipelines)
+
+    await proxy.ask("/p/_search", laptop)
+    asked_without = Critic.asked
+    answer = await proxy.ask("/p/_search?qrm_debug", laptop)
+
+    assert (asked_without, Critic.asked) == (0, 1)
+    (hit,) = answer.json["hits"]["hits"]
+    assert hit["_qrm"]["flagged_by"] == ["critic"]
+    assert hit["_qrm"]["explanations"] == {"critic": "acme laptop is no laptop"}
+    assert "explain;dur=" in answer.field("server-timing")
+    metrics = proxy.service.metrics.render().decode()
+    assert 'hook="qrm_explain",outcome="success",pipeline="default",plugin="critic"' in metrics
