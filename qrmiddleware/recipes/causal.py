@@ -152,6 +152,7 @@ def learn_preferences(
     *,
     fitting: CausalFitting,
     beta: float,
+    anchor: float = 0.0,
     checkpoints: Path,
     what: str,
 ) -> int:
@@ -165,6 +166,8 @@ def learn_preferences(
         pairs: What from.
         fitting: How.
         beta: Of the loss.
+        anchor: Weight of chosen responses' cross-entropy beside it. DPO alone may make both
+            responses less likely, and others likelier.
         checkpoints: Folder of this training alone; its content is replaced as it goes.
         what: Is trained, for the progress bar.
 
@@ -179,24 +182,31 @@ def learn_preferences(
     batches = _batches(_held(lm, kept), fitting)
 
     def loss(model: Any, batch: Sequence[_Held]) -> "Iterator[Tensor]":  # noqa: ANN401 wrapped
+        tokens = learnt_tokens(held.pair.chosen for held in batch)
         for part in _parts(batch, fitting.at_once):
-            yield _dpo(model, part, pad=lm.pad, beta=beta) * (len(part) / len(batch))
+            logits, labels = response_logits(model, _both(part), pad=lm.pad)
+            preferred = _dpo(logits, labels, part, beta=beta) * (len(part) / len(batch))
+            own = response_cross_entropy(logits[: len(part)], labels[: len(part)], tokens=tokens)
+            yield preferred + anchor * own
 
     rows = [row for pair in kept for row in pair.rows]
-    course = _course(lm, fitting, rows, what, beta=beta)
+    course = _course(lm, fitting, rows, what, beta=beta, anchor=anchor)
     train(lm.model, Lessons(batches, loss), course, checkpoints=checkpoints)
     return len(pairs) - len(kept)
 
 
-def _dpo(model: Any, part: Sequence[_Held], *, pad: int, beta: float) -> "Tensor":  # noqa: ANN401 wrapped
+def _both(part: Sequence[_Held]) -> list[TokenRow]:
+    """Return all chosen responses, then all rejected ones."""
+    return [*(held.pair.chosen for held in part), *(held.pair.rejected for held in part)]
+
+
+def _dpo(logits: "Tensor", labels: "Tensor", part: Sequence[_Held], *, beta: float) -> "Tensor":
     import torch
 
-    rows = [*(held.pair.chosen for held in part), *(held.pair.rejected for held in part)]
-    told = response_log_probabilities(*response_logits(model, rows, pad=pad))
-    chosen, rejected = told.split(len(part))
+    told = response_log_probabilities(logits, labels)
     return dpo(
-        chosen,
-        rejected,
+        told[: len(part)],
+        told[len(part) :],
         reference_chosen=torch.tensor([held.chosen for held in part], device=told.device),
         reference_rejected=torch.tensor([held.rejected for held in part], device=told.device),
         beta=beta,

@@ -139,6 +139,9 @@ def prefer(
     beta: Annotated[
         float, typer.Option(min=0, help="How soon a difference is enough; small ones go far.")
     ] = 0.1,
+    anchor: Annotated[
+        float, typer.Option(min=0, help="Weight of learning the better chains as such, beside.")
+    ] = 0.2,
     lora_rank: LoraRankOption = 0,
     lora_targets: LoraTargetsOption = "",
     gradient_checkpointing: GradientCheckpointingOption = False,
@@ -188,6 +191,7 @@ def prefer(
         least_margin=least_margin,
         most=most,
         beta=beta,
+        anchor=anchor,
     )
     with counting("drawing chains") as bar:
         task = bar.tasks[0].id

@@ -59,7 +59,7 @@ def read_form(checkpoint: str) -> ChainForm | None:
         return None
     try:
         return msgspec.json.decode(file.read_bytes(), type=ChainForm)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, ConfigError) as error:
         message = f"{file}: cannot be read: {error}"
         raise ConfigError(message) from error
 

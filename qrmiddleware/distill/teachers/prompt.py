@@ -69,6 +69,8 @@ def load_prompt(path: Path | None = None, *, chain: bool = False) -> Prompt:
 
 def _parse(version: str, text: str, forms: Sequence[Form]) -> Prompt:
     required = {**_PLACES, **{f"answer {form}": _CODES for form in forms}}
+    if forms == ("chain",):  # a model that was trained on it knows what the classes mean
+        required["system"] = frozenset({"answer"})
     _, *pieces = re.split(r"^# (.+)\n", text, flags=re.MULTILINE)
     parts = {name: part.strip() for name, part in zip(pieces[::2], pieces[1::2], strict=True)}
     for name, places in required.items():

@@ -4,7 +4,6 @@ import pytest
 
 from qrmiddleware.distill.classes import read_classes
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes import gathering
 from qrmiddleware.recipes.beginning import Tiny
 from qrmiddleware.recipes.fitting import Fitting, list_loss
 from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
@@ -12,22 +11,6 @@ from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
 pytestmark = pytest.mark.students
 FITTING = Fitting(120, 5e-3, max_tokens=32)
 PLAN = ReasonedPlan("some_system", FITTING, Tiny(400, 2, 32, 2), helpers=3, settings={"told": 1})
-
-
-@pytest.fixture
-def work(shop, tmp_path):
-    pytest.importorskip("torch")
-    material = gathering.Material(gathering.Source(shop))
-    floors = gathering.Floors(products=2, brands=1, one_brand=1)
-    every = list(material.texts)
-    gathering.gather(
-        material,
-        tmp_path / "work",
-        held_out=(1,),
-        making=gathering.Making(queries=10, floors=floors),
-        search=lambda _, depth: every[:depth],
-    )
-    return tmp_path / "work"
 
 
 def worth(encoder, texts, labels):

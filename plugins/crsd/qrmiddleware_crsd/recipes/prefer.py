@@ -59,6 +59,7 @@ class PreferPlan:
         least_margin: By which a chain's reward is higher than another's that it is preferred to.
         most: Preferences of one question.
         beta: Of DPO.
+        anchor: Weight of chosen chains' cross-entropy beside it.
     """
 
     fitting: CausalFitting
@@ -71,6 +72,7 @@ class PreferPlan:
     least_margin: float = 0.05
     most: int = 1
     beta: float = 0.1
+    anchor: float = 0.2
 
 
 class Preference(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +156,7 @@ def prefer(
         [_rows(lm, prompts[each.pair], each) for each in found],
         fitting=plan.fitting,
         beta=plan.beta,
+        anchor=plan.anchor,
         checkpoints=work / CHECKPOINTS / target.resolve().name,
         what="learning which chains are better",
     )

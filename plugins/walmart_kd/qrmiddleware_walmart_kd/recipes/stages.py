@@ -168,7 +168,7 @@ def label(
 
     ``qrm label`` does the same with other teachers, such as a language model behind an endpoint.
     """
-    precision: "Precision" = "bfloat16" if best_precision() == "bf16" else "auto"
+    precision: Precision = "bfloat16" if best_precision() == "bf16" else "auto"
     options = ClassifierOptions(str(checkpoint), precision=precision, max_tokens=max_tokens)
     pairs = list(read_pairs(work / PAIRS))
 
