@@ -11,6 +11,7 @@ from qrmiddleware.distill.teachers.prompt import SHORT, load_prompt
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import loop
 from qrmiddleware.recipes.causal import Beginning, CausalFitting
+from qrmiddleware.recipes.draws import Drawn
 from qrmiddleware.recipes.tuning import TuningPlan, tune
 from qrmiddleware_crsd.recipes.prefer import (
     DRAWS,
@@ -34,7 +35,7 @@ def plan_of(**told):
 
 def drawn(*worth, ended=True):
     return [
-        (Response(f"chain {n}", 5, ended), Rewards(each, 0.0, 0.0, 0.0))
+        (Response(f"chain {n}", (5, n, 1), ended), Rewards(each, 0.0, 0.0, 0.0))
         for n, each in enumerate(worth)
     ]
 
@@ -81,7 +82,7 @@ def tuned(gathered, tmp_path_factory):
     """A work folder, and a model in it that has learnt a little."""
     pytest.importorskip("torch").set_num_threads(1)
     work = gathered(tmp_path_factory.mktemp("shop"))
-    fitting = CausalFitting(60, 1e-2, rows=16, at_once=16)
+    fitting = CausalFitting(150, 1e-2, rows=16, at_once=16)
     tune(
         work,
         TuningPlan("crsd", fitting, Beginning(Size(400, 1, 32, 2)), form=FORM),
@@ -131,9 +132,9 @@ class KilledError(Exception):
 @pytest.mark.parametrize("when", ["drawing", "learning"])
 def test_a_killed_run_goes_on_to_the_same_weights(tuned, plan, tmp_path, monkeypatch, when):
     (tuned / DRAWS).unlink(missing_ok=True)
-    prefer(tuned, plan, tmp_path / "a")
+    prefer(tuned, plan, tmp_path / f"{when}-whole")
     (tuned / DRAWS).unlink()
-    target = tmp_path / "b"
+    target = tmp_path / f"{when}-killed"
     monkeypatch.setattr(loop, "SAVE_EVERY", 2)
     saved = loop.save_checkpoint
 
@@ -152,7 +153,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tuned, plan, tmp_path, monkeyp
     assert not target.exists()
     prefer(tuned, plan, target)
 
-    assert weights(target) == weights(tmp_path / "a")
+    assert weights(target) == weights(tmp_path / f"{when}-whole")
 
 
 @pytest.mark.students
@@ -165,3 +166,25 @@ def test_chains_that_are_all_alike_teach_nothing(tuned, plan, tmp_path):
 def test_a_model_that_was_not_taught_to_reason_is_told(tuned, plan, tmp_path):
     with pytest.raises(ConfigError, match="was not taught to reason: `qrm crsd sft`"):
         prefer(tuned, replace(plan, beginning=Beginning("a/model")), tmp_path / "x")
+
+
+def test_rewards_that_all_weigh_nothing_are_refused():
+    with pytest.raises(ConfigError, match="at least one has to weigh"):
+        PreferPlan(FITTING, Beginning("base"), weights=Rewards(0.0, 0.0, 0.0, 0.0))
+
+
+@pytest.mark.students
+def test_what_is_learnt_is_split_as_it_was_drawn(monkeypatch, tuned, plan, tmp_path):
+    seen = []
+    monkeypatch.setattr(
+        "qrmiddleware_crsd.recipes.prefer.learn_preferences",
+        lambda lm, pairs, **told: seen.extend(pairs) or 0,
+    )
+
+    prefer(tuned, plan, tmp_path / "preferred")
+
+    lines = (tuned / DRAWS).read_bytes().splitlines()
+    drawn = {said.ids for line in lines for said in msgspec.json.decode(line, type=Drawn).responses}
+    assert seen
+    for row in (row for pair in seen for row in pair.rows):
+        assert row.ids[row.prompt :] in drawn

@@ -22,7 +22,7 @@ def label(**told):
 
 
 def rewarded(text, *, ended=True, **told):
-    return rewards_of(Response(text, 9, ended), PAIR, label(**told), ESCI)
+    return rewards_of(Response(text, (5, 6, 1), ended), PAIR, label(**told), ESCI)
 
 
 def test_a_good_chain_is_worth_all():

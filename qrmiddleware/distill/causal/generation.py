@@ -31,13 +31,18 @@ class Response:
 
     Attributes:
         text: Without the token that ends it.
-        tokens: How many there were, that one included.
+        ids: Tokens as they came, that one included; the text need not be split the same again.
         ended: It came to its end, and was not cut off.
     """
 
     text: str
-    tokens: int
+    ids: tuple[int, ...]
     ended: bool
+
+    @property
+    def tokens(self) -> int:
+        """How many there were."""
+        return len(self.ids)
 
 
 def respond(
@@ -94,4 +99,4 @@ def _response(lm: CausalLm, ids: Sequence[int]) -> Response:
     end = next((n for n, token in enumerate(ids) if token in lm.ends), None)
     said = ids if end is None else ids[:end]
     text = lm.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    return Response(text, len(said) + (end is not None), end is not None)
+    return Response(text, tuple(ids if end is None else ids[: end + 1]), end is not None)

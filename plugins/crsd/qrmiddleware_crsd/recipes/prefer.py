@@ -6,7 +6,7 @@ on pairs which rewards by rule make is our reading.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 from statistics import fmean
@@ -16,7 +16,7 @@ import msgspec
 
 from qrmiddleware.distill.causal.generation import Decoding, Response
 from qrmiddleware.distill.causal.models import CausalLm
-from qrmiddleware.distill.causal.rows import prompt_ids, response_row
+from qrmiddleware.distill.causal.rows import TokenRow, prompt_ids
 from qrmiddleware.distill.chance import dice, shuffled
 from qrmiddleware.distill.labels import Label, Pair
 from qrmiddleware.distill.teachers.chain_form import ChainForm, read_form, write_form
@@ -60,6 +60,9 @@ class PreferPlan:
         most: Preferences of one question.
         beta: Of DPO.
         anchor: Weight of chosen chains' cross-entropy beside it.
+
+    Raises:
+        ConfigError: If no reward weighs anything.
     """
 
     fitting: CausalFitting
@@ -73,6 +76,11 @@ class PreferPlan:
     most: int = 1
     beta: float = 0.1
     anchor: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not any(astuple(self.weights)):
+            message = "rewards: at least one has to weigh more than 0"
+            raise ConfigError(message)
 
 
 class Preference(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +161,7 @@ def prefer(
     _keep(work, found, plan)
     too_long = learn_preferences(
         lm,
-        [_rows(lm, prompts[each.pair], each) for each in found],
+        _as_drawn(found, prompts, drawn),
         fitting=plan.fitting,
         beta=plan.beta,
         anchor=plan.anchor,
@@ -178,8 +186,23 @@ def _keep(work: Path, found: Sequence[Preference], plan: PreferPlan) -> None:
         (work / PREFERENCES).write_bytes(lines)
 
 
-def _rows(lm: CausalLm, prompt: Sequence[int], told: Preference) -> Preferred:
-    return Preferred(*(response_row(lm, prompt, each) for each in (told.chosen, told.rejected)))
+def _as_drawn(
+    found: Sequence[Preference],
+    prompts: Mapping[str, tuple[int, ...]],
+    drawn: Sequence[Sequence[Response]],
+) -> list[Preferred]:
+    """Return preferences in the tokens that were drawn: another split would be another response."""
+    ids = {
+        (key, said.text): said.ids
+        for key, responses in zip(prompts, drawn, strict=True)
+        for said in responses
+        if said.ended
+    }
+
+    def row(key: str, text: str) -> TokenRow:
+        return TokenRow((*prompts[key], *ids[key, text]), len(prompts[key]))
+
+    return [Preferred(row(e.pair, e.chosen), row(e.pair, e.rejected)) for e in found]
 
 
 def _form(beginning: Beginning) -> ChainForm:

@@ -2,7 +2,14 @@ from importlib.util import find_spec
 
 import pytest
 
+from qrmiddleware.distill.causal.models import Size, tiny_causal
+from qrmiddleware.distill.causal.rows import prompt_ids, response_row
+from qrmiddleware.distill.causal.scoring import response_logits
 from qrmiddleware.distill.label_store import read_labels
+from qrmiddleware.distill.labels import Pair
+from qrmiddleware.distill.sequence_losses import response_cross_entropy
+from qrmiddleware.distill.teachers.chain_form import ChainForm, write_form
+from qrmiddleware.distill.teachers.prompt import SHORT, load_prompt
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is there")
@@ -17,23 +24,15 @@ def test_says_which_extra_is_needed(qrm, pairs):
 def teacher(tmp_path):
     """A model that says the same chain of every pair."""
     torch = pytest.importorskip("torch")
-    from qrmiddleware.distill.causal.models import Size, tiny_causal
-    from qrmiddleware.distill.causal.rows import prompt_ids, response_row
-    from qrmiddleware.distill.causal.scoring import response_logits
-    from qrmiddleware.distill.labels import Pair
-    from qrmiddleware.distill.sequence_losses import response_cross_entropy
-    from qrmiddleware.distill.teachers.chain_form import ChainForm, write_form
-    from qrmiddleware.distill.teachers.prompt import SHORT, load_prompt
-
     form = ChainForm(load_prompt(SHORT, chain=True))
     rest = "brand: unspecified\nmodel: unspecified\nattribute: unspecified\nconclusion: S"
     text = f"category: match (a shoe)\n{rest}"
-    pairs = [Pair(f"shoe{n}", f"d{n}", f"Shoe {n}") for n in range(4)]
+    pairs = [Pair(f"shoe{n % 4}", f"d{n}", f"Shoe {n}") for n in range(12)]
     words = [message["content"] for pair in pairs for message in form.messages(pair)]
     lm = tiny_causal([*words, text], Size(400, 1, 32, 2))
     rows = [response_row(lm, prompt_ids(lm, form.messages(pair)), text) for pair in pairs]
     optimizer = torch.optim.Adam(lm.model.parameters(), lr=1e-2)
-    for _ in range(60):
+    for _ in range(100):
         response_cross_entropy(*response_logits(lm.model, rows, pad=lm.pad)).backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -74,7 +74,7 @@ def test_a_response_says_whether_it_came_to_its_end(torch, lm, prompts):
     (ended,), _ = respond(lm, prompts, Decoding(TOKENS), budget=1000)
 
     assert (cut.ended, cut.tokens) == (False, TOKENS)
-    assert (ended.ended, ended.tokens, ended.text) == (True, 1, "")
+    assert (ended.ended, ended.ids, ended.text) == (True, (0,), "")
 
 
 def test_nothing_is_asked_about_nothing(lm):
