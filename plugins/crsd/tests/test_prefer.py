@@ -61,11 +61,18 @@ def test_a_small_difference_is_none():
     assert chosen(found, least_margin=0.01) == [("chain 1", "chain 0")]
 
 
-def test_a_chain_alone_drawn_twice_or_cut_off_is_preferred_to_nothing():
+def test_a_chain_alone_or_drawn_twice_is_preferred_to_nothing():
     one = drawn(0.5)
-    cut = drawn(0.9, 0.1, ended=False)
 
-    assert chosen(one) == chosen([*one, *one]) == chosen([*one, *cut]) == []
+    assert chosen(one) == chosen([*one, *one]) == chosen([]) == []
+
+
+def test_what_was_cut_off_may_be_rejected_and_never_chosen():
+    whole, cut = drawn(0.5), [(Response("cut", (7,), ended=False), Rewards(0.1, 0.0, 0.0, 0.0))]
+    better = [(said, Rewards(0.9, 0.0, 0.0, 0.0)) for said, _ in cut]
+
+    assert chosen([*whole, *cut]) == [("chain 0", "cut")]
+    assert chosen([*whole, *better]) == chosen([*cut, *better]) == []
 
 
 def test_a_preference_tells_why():

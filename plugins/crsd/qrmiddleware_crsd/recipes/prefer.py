@@ -196,7 +196,6 @@ def _as_drawn(
         (key, said.text): said.ids
         for key, responses in zip(prompts, drawn, strict=True)
         for said in responses
-        if said.ended
     }
 
     def row(key: str, text: str) -> TokenRow:
@@ -256,20 +255,23 @@ def preferences_of(
 ) -> Iterator[Preference]:
     """Yield what the best chain about a pair is preferred to, the worst one first.
 
-    A chain that is not complete cannot be chosen, nor rejected: its end would be learnt with it.
+    A response that was cut off is never chosen; it may be rejected, lest rambling cost nothing.
     """
-    worth = {
-        said.text: (rewards.total(plan.weights), rewards) for said, rewards in drawn if said.ended
-    }
+    told = list(drawn)
+    worth = {said.text: (rewards.total(plan.weights), rewards) for said, rewards in told}
     order = sorted(worth, key=lambda text: (-worth[text][0], text))
-    for rejected in order[:0:-1][: plan.most]:
-        (better, why), (worse, why_not) = worth[order[0]], worth[rejected]
+    whole = {said.text for said, _ in told if said.ended}
+    best = next((text for text in order if text in whole), None)
+    if best is None:
+        return
+    for rejected in [text for text in reversed(order) if text != best][: plan.most]:
+        (better, why), (worse, why_not) = worth[best], worth[rejected]
         if better - worse >= plan.least_margin:
             yield Preference(
                 query=pair.query,
                 doc_id=pair.doc_id,
                 pair=pair.key,
-                chosen=order[0],
+                chosen=best,
                 rejected=rejected,
                 reward_chosen=better,
                 reward_rejected=worse,
