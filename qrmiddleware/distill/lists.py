@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
+from typing import TypeVar
 
 from qrmiddleware.distill.chance import below, dice, shuffled
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +115,11 @@ def epoch_batches(
     return [tuple(shorten(item, sampling.hits, rng) for item in group) for group in groups]
 
 
-def own_share(
-    batch: tuple[QueryList, ...], *, process: int, processes: int
-) -> tuple[QueryList, ...]:
-    """Take what one of several training processes works on; at least one list.
+def own_share(batch: tuple[T, ...], *, process: int, processes: int) -> tuple[T, ...]:
+    """Take what one of several training processes works on; at least one item.
 
-    Where a last batch has fewer lists than there are processes, some lists are taken twice: a
-    process without any would leave the others waiting for its gradients.
+    Where a last batch has fewer items than there are processes, some are taken twice: a process
+    without any would leave the others waiting for its gradients.
     """
     return batch[process::processes] or (batch[process % len(batch)],)
 

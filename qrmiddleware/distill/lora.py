@@ -31,10 +31,16 @@ class Lora:
     dropout: float = 0.05
 
 
-def add_lora(model: "PreTrainedModel", lora: Lora) -> "PeftModel":
-    """Freeze a classifier but for new adapters and its head, which learns in full.
+def add_lora(model: "PreTrainedModel", lora: Lora, *, learns_head: bool = True) -> "PeftModel":
+    """Freeze a model but for new adapters and its head.
 
     The adapters are drawn from torch's chance; as they begin, the model says what it said before.
+
+    Args:
+        model: Classifier or language model.
+        lora: Which adapters.
+        learns_head: Its head learns in full, as a classifier's that is new must; else it is frozen
+            as the rest is.
 
     Raises:
         ConfigError: If peft is missing, or the model has no such layers.
@@ -52,7 +58,7 @@ def add_lora(model: "PreTrainedModel", lora: Lora) -> "PeftModel":
         lora_alpha=ALPHA_PER_RANK * lora.rank,
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets) or None,
-        modules_to_save=head,
+        modules_to_save=head if learns_head else None,
         exclude_modules=rf"({'|'.join(map(re.escape, head))})(\..*)?",
     )
     try:
@@ -81,7 +87,7 @@ def _linear_layers(model: "PreTrainedModel", head: list[str]) -> list[str]:
 
 
 def head_modules(model: "PreTrainedModel") -> list[str]:
-    """Name a classifier's parts outside its base model: they are new, or of another task."""
+    """Name a model's parts outside its base model: a classifier's are new, or of another task."""
     return [
         name
         for name, module in model.named_children()

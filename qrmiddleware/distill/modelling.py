@@ -79,7 +79,7 @@ def load_encoder(
     Raises:
         ConfigError: If there is no such checkpoint, it is no BERT, or it has no such layers.
     """
-    source, config, tokenizer = _opened(name_or_folder)
+    source, config, tokenizer = open_checkpoint(name_or_folder)
     if config.model_type != "bert":
         message = (
             f"{name_or_folder!r} is a {config.model_type!r}; students begin with a 'bert', any "
@@ -118,7 +118,7 @@ def load_classifier(
     """
     import torch
 
-    source, config, tokenizer = _opened(name_or_folder)
+    source, config, tokenizer = open_checkpoint(name_or_folder)
     reading = read_reading(source)
     prompt = reading.prompt if reading else None
     if reads_last_token(config):
@@ -128,7 +128,7 @@ def load_classifier(
     model = _classifier(source, config, num_labels=num_labels, seed=seed)
     frame = frame_for(tokenizer, config, prompt)
     if recompute:
-        _recompute(model)
+        recompute_gradients(model)
     if lora is not None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -136,7 +136,12 @@ def load_classifier(
     return Encoder(model, tokenizer, frame, prompt, lora, name_or_folder)
 
 
-def _recompute(model: "PreTrainedModel") -> None:
+def recompute_gradients(model: "PreTrainedModel") -> None:
+    """Keep less for the gradients and compute it twice (gradient checkpointing), in place.
+
+    Raises:
+        ConfigError: If the architecture cannot.
+    """
     try:
         with warnings.catch_warnings():  # its new name is not in the oldest transformers here
             warnings.simplefilter("ignore", FutureWarning)
@@ -146,8 +151,12 @@ def _recompute(model: "PreTrainedModel") -> None:
         raise ConfigError(message) from error
 
 
-def _opened(name_or_folder: str) -> "tuple[str, PretrainedConfig, PreTrainedTokenizerFast]":
-    """Return what transformers loads, and its configuration and tokenizer."""
+def open_checkpoint(name_or_folder: str) -> "tuple[str, PretrainedConfig, PreTrainedTokenizerFast]":
+    """Return what transformers loads, and its configuration and tokenizer.
+
+    Raises:
+        ConfigError: If there is no such checkpoint.
+    """
     from transformers import AutoConfig, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 

@@ -2,7 +2,7 @@
 
 import platform
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,7 +109,7 @@ def rate_factor(step: int, warmup_steps: int, steps: int) -> float:
 
 
 def learn(
-    loss: "Tensor",
+    loss: "Tensor | Iterable[Tensor]",
     *,
     accelerator: "Accelerator",
     model: "Module",
@@ -120,7 +120,9 @@ def learn(
     """Do one step of training: backward, clip, step, next rate.
 
     Args:
-        loss: A scalar; float32 or better also under autocast, as ``losses`` gives it.
+        loss: A scalar; float32 or better also under autocast, as ``losses`` gives it. Or several
+            that add up to it, each computed when the one before has been taken back: what is kept
+            for gradients is then that of one part at a time.
         accelerator: That prepared the model and the optimizer.
         model: Whose gradients are clipped.
         optimizer: Its gradients are cleared afterwards.
@@ -133,16 +135,21 @@ def learn(
     Raises:
         FloatingPointError: If the loss is NaN or infinite; the weights are as before.
     """
-    value = float(loss.detach())
-    if not abs(value) < float("inf"):
-        message = f"the loss is {value}: lower the rate, or look for NaN in the targets"
-        raise FloatingPointError(message)
-    accelerator.backward(loss)
+    import torch
+
+    total = 0.0
+    for part in (loss,) if isinstance(loss, torch.Tensor) else loss:
+        value = float(part.detach())
+        if not abs(value) < float("inf"):
+            message = f"the loss is {value}: lower the rate, or look for NaN in the targets"
+            raise FloatingPointError(message)
+        accelerator.backward(part)
+        total += value
     accelerator.clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     schedule.step()
     optimizer.zero_grad(set_to_none=True)
-    return value
+    return total
 
 
 Report = Callable[[int, float], None]

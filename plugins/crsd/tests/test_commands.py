@@ -3,6 +3,9 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
+from qrmiddleware.distill.labels import Label
+from qrmiddleware.distill.pair_files import read_pairs
+from qrmiddleware.distill.teachers.local import LocalOptions, LocalTeacher
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import command_options, gathering
 from qrmiddleware.students.cross_encoder import CrossEncoder
@@ -18,7 +21,7 @@ def run(*words):
     return CliRunner().invoke(app, words)
 
 
-@pytest.mark.parametrize("stage", ["gather", "student"])
+@pytest.mark.parametrize("stage", ["gather", "pretrain", "sft", "prefer", "student"])
 def test_every_stage_shows_examples(stage):
     assert f"qrm crsd {stage}" in run(stage, "--help").output
 
@@ -29,6 +32,45 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch):
     done = run("student", str(tmp_path), "--to", "s")
 
     assert "pip install 'qrmiddleware-crsd[train]'" in str(done.exception)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "prefer"])
+def test_stages_of_the_teacher_need_the_extra_too(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(command_options, "find_spec", {"accelerate": True}.get)
+
+    done = run(stage, str(tmp_path))
+
+    assert "pip install 'qrmiddleware-crsd[train]'" in str(done.exception)
+
+
+@pytest.mark.students
+@pytest.mark.timeout(300)
+def test_a_teacher_reads_the_catalogue_learns_to_reason_and_labels(work):
+    """All of its three steps, then its labels, which a student can be taught with."""
+    told = ("--batch", "8", "--at-once", "8")
+    for words in (
+        ("pretrain", "--scratch", "420,2,32,2", "--steps", "20", "--row-tokens", "64"),
+        ("sft", "--prompt", "chain-short-1", "--longest-text", "40", "--steps", "150"),
+        ("prefer", "--questions", "8", "--chain-tokens", "70", "--steps", "3", "--rate", "1e-5"),
+    ):
+        rate = () if "--rate" in words else ("--rate", "1e-2")
+        done = run(words[0], str(work), *words[1:], *rate, *told)
+        assert done.exit_code == 0, (words[0], done.exception)
+
+    teacher = LocalTeacher(LocalOptions(str(work / "preferred"), device="cpu", most_tokens=80))
+    said = list(teacher.label(list(read_pairs(work / gathering.PAIRS))[:20]))
+    labels = [each for each in said if isinstance(each, Label)]
+    assert len(labels) > len(said) / 2
+    assert all(set(label.probabilities) == {"E", "S", "C", "I"} for label in labels)
+    assert all(each.teacher.startswith("local:preferred:chain-short-1:") for each in labels)
+
+
+@pytest.mark.students
+def test_prefer_says_which_stage_comes_before(work):
+    done = run("prefer", str(work))
+
+    assert isinstance(done.exception, ConfigError)
+    assert "`qrm crsd sft" in str(done.exception)
 
 
 @pytest.mark.students

@@ -1,4 +1,4 @@
-"""``qrm ellm-rele``: trains students that learn a teacher's scores and reasons."""
+"""``qrm ellm-rele``: trains a teacher that reasons, and students on its scores and reasons."""
 
 # Training loads numpy and torch, and `qrm --help` reads this file: stages are imported when asked.
 # ruff: noqa: PLC0415
@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from qrmiddleware.recipes.causal_options import add_sft
 from qrmiddleware.recipes.command_options import (
     BaseOption,
     BatchOption,
@@ -54,11 +55,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help=(
         "Train students for `plugin: ellm_rele`: gather pairs, with reasons for what a product is "
-        "to a query, and train a student on classes, their probabilities, and every aspect.\n\n"
+        "to a query; teach a language model to write more of them, if you like (`sft`); and train "
+        "a student on classes, their probabilities, and every aspect.\n\n"
         "Needs the extra `train`: pip install 'qrmiddleware-ellm-rele[train]'"
     ),
 )
 add_gather(app, "ellm-rele")
+add_sft(app, "ellm-rele")
 
 
 @app.command(no_args_is_help=True)

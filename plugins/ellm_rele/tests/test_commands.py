@@ -24,7 +24,7 @@ def run(*words):
     return CliRunner().invoke(app, words)
 
 
-@pytest.mark.parametrize("stage", ["gather", "student", "two-tower"])
+@pytest.mark.parametrize("stage", ["gather", "sft", "student", "two-tower"])
 def test_every_stage_shows_examples(stage):
     assert f"qrm ellm-rele {stage}" in run(stage, "--help").output
 

@@ -12,7 +12,7 @@ from qrmiddleware.distill.lora import Lora
 from qrmiddleware.distill.modelling import load_classifier
 from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes import fitting as fitting_module
+from qrmiddleware.recipes import loop
 from qrmiddleware.recipes.fitting import Fitting, fit, list_loss, logits_of
 from qrmiddleware.recipes.targets import lists_of
 from qrmiddleware_walmart_kd.commands import app
@@ -103,7 +103,7 @@ def accelerator():
 
 @pytest.mark.students
 def test_resumed_adapters_equal_uninterrupted_ones(base, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting_module, "SAVE_EVERY", 5)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 5)
     whole, _ = learn(base, tmp_path / "whole")
     with pytest.raises(KilledError):
         learn(base, tmp_path / "cut", killed_at=8)

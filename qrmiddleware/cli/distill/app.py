@@ -2,7 +2,14 @@
 
 import typer
 
-from qrmiddleware.cli.distill import agreeing, asking_llm, asking_models, joining, looking_up
+from qrmiddleware.cli.distill import (
+    agreeing,
+    asking_llm,
+    asking_local,
+    asking_models,
+    joining,
+    looking_up,
+)
 
 
 def build_label_app() -> typer.Typer:
@@ -17,6 +24,7 @@ def build_label_app() -> typer.Typer:
         ),
     )
     app.command("llm")(asking_llm.label_by_llm)
+    app.command("local")(asking_local.label_by_local)
     app.command("classifier")(asking_models.label_by_classifier)
     app.command("student")(asking_models.label_by_student)
     app.command("judgments")(looking_up.label_by_judgments)

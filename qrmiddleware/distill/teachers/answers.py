@@ -196,19 +196,6 @@ def read_grades(
     return tuple(_verdict(grades.get(str(n)), classes) for n in range(1, products + 1))
 
 
-def read_reasons(completion: Completion, classes: Classes) -> Verdict:
-    """Read a chain of reasons, strictly; the verdict's reason is the chain as it is written here.
-
-    Raises:
-        AnswerError: If it is none.
-    """
-    chain = read_chain(completion, classes)
-    grade = classes.find(chain.conclusion)
-    if grade is None:  # a chain that was read has a class
-        raise AnswerError(Reason.WRONG_LABEL, chain.conclusion)
-    return Verdict(grade, reason=str(chain))
-
-
 def read_chain(completion: Completion, classes: Classes) -> Chain:
     """Read a chain of reasons, strictly.
 
@@ -221,6 +208,19 @@ def read_chain(completion: Completion, classes: Classes) -> Chain:
     except ChainError as error:
         detail = f"{error}, in {_start(text)}"
         raise AnswerError(Reason.NO_CHAIN, detail) from error
+
+
+def read_reasons(completion: Completion, classes: Classes) -> Verdict:
+    """Read a chain likewise; the verdict's reason is the chain as it is written here.
+
+    Raises:
+        AnswerError: If it is none.
+    """
+    chain = read_chain(completion, classes)
+    grade = classes.find(chain.conclusion)
+    if grade is None:  # a chain that was read has a class
+        raise AnswerError(Reason.WRONG_LABEL, chain.conclusion)
+    return Verdict(grade, reason=str(chain))
 
 
 def _bare(content: str) -> str:

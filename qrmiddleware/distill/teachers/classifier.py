@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from qrmiddleware.distill.batching import Encoded, encode_pairs, token_batches, types_of
 from qrmiddleware.distill.classes import ESCI
@@ -16,6 +16,7 @@ from qrmiddleware.distill.labels import (
     expected_gain,
     label_for,
 )
+from qrmiddleware.distill.placing import Device, Precision, device_of, dtype_of
 from qrmiddleware.distill.reading import (
     QUERY_PRODUCT,
     READING_FILE,
@@ -26,16 +27,11 @@ from qrmiddleware.distill.reading import (
     read_reading,
     reads_last_token,
 )
+from qrmiddleware.distill.weights import add_files
 from qrmiddleware.errors import ConfigError
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
-
-_WEIGHTS: Final = ("*.safetensors", "*.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +172,7 @@ def _load(
     options: ClassifierOptions,
 ) -> "tuple[PreTrainedTokenizerBase, PreTrainedModel]":
     try:
-        import torch
+        import torch  # noqa: F401 tells that it is missing
         from transformers import (
             AutoModelForSequenceClassification,
             AutoTokenizer,
@@ -184,11 +180,11 @@ def _load(
     except ImportError as error:
         message = "a classifier as teacher needs torch: pip install 'qrmiddleware[distill]'"
         raise ConfigError(message) from error
-    device = _device(options.device, cuda=torch.cuda.is_available())
+    device = device_of(options.device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(options.checkpoint)
         model = AutoModelForSequenceClassification.from_pretrained(
-            options.checkpoint, dtype=_precision(options, device), use_safetensors=True
+            options.checkpoint, dtype=dtype_of(options.precision, device), use_safetensors=True
         )
     except (OSError, ValueError, KeyError) as error:
         message = f"{options.checkpoint}: cannot be loaded as a classifier: {error}"
@@ -234,23 +230,6 @@ def _columns(rows: Sequence[Encoded]) -> dict[str, list[list[int]]]:
     return columns
 
 
-def _device(wanted: Device, *, cuda: bool) -> str:
-    if wanted == "cuda" and not cuda:
-        message = "there is no GPU that torch can use; leave the device to auto, or say cpu"
-        raise ConfigError(message)
-    return "cuda" if cuda and wanted != "cpu" else "cpu"
-
-
-def _precision(options: ClassifierOptions, device: str) -> "torch.dtype":
-    import torch
-
-    if options.precision == "auto":
-        return (
-            torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
-        )
-    return torch.bfloat16 if options.precision == "bfloat16" else torch.float32
-
-
 def _gains(
     names: Sequence[str], options: ClassifierOptions
 ) -> tuple[tuple[str, ...], dict[str, float]]:
@@ -279,11 +258,7 @@ def _identity(options: ClassifierOptions, model: "PreTrainedModel", classes: Seq
     told.update(repr(sorted(options.gains.items())).encode())
     folder = Path(options.checkpoint)
     if folder.is_dir():
-        for file in sorted(path for kind in _WEIGHTS for path in folder.glob(kind)):
-            told.update(file.name.encode())
-            with file.open("rb") as data:
-                while block := data.read(1 << 20):
-                    told.update(block)
+        add_files(told, folder)
     else:
         told.update(str(getattr(model.config, "_commit_hash", "")).encode())
     name = folder.name if folder.is_dir() else options.checkpoint

@@ -21,6 +21,8 @@ DEFAULT: Final = "relevance-1"
 """Version of the packaged prompt; words that change get a new number."""
 CHAIN: Final = "chain-1"
 """Likewise, of the one that asks for reasons."""
+SHORT: Final = "chain-short-1"
+"""Likewise, in few words: for models that were trained on it, and need no explanation."""
 
 _PLACES: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset({"classes", "answer"}),
@@ -47,15 +49,15 @@ def load_prompt(path: Path | None = None, *, chain: bool = False) -> Prompt:
     """Read a prompt of one's own, or the packaged one.
 
     Args:
-        path: Of one's own.
+        path: Of one's own, or the name of a packaged one.
         chain: It asks for reasons, and not for classes alone.
 
     Raises:
         ConfigError: If the file lacks a part or a place.
     """
     forms: tuple[Form, ...] = ("chain",) if chain else _GRADES
-    if path is None:
-        version = CHAIN if chain else DEFAULT
+    if path is None or str(path) in {DEFAULT, CHAIN, SHORT}:
+        version = str(path) if path else CHAIN if chain else DEFAULT
         text = files(__package__).joinpath(f"{version}.md").read_text("utf-8")
         return _parse(version, text, forms)
     try:
@@ -67,6 +69,8 @@ def load_prompt(path: Path | None = None, *, chain: bool = False) -> Prompt:
 
 def _parse(version: str, text: str, forms: Sequence[Form]) -> Prompt:
     required = {**_PLACES, **{f"answer {form}": _CODES for form in forms}}
+    if forms == ("chain",):  # a model that was trained on it knows what the classes mean
+        required["system"] = frozenset({"answer"})
     _, *pieces = re.split(r"^# (.+)\n", text, flags=re.MULTILINE)
     parts = {name: part.strip() for name, part in zip(pieces[::2], pieces[1::2], strict=True)}
     for name, places in required.items():

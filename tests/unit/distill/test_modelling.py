@@ -158,7 +158,7 @@ def test_an_architecture_that_cannot_recompute_says_so(torch):
             raise ValueError(message)
 
     with pytest.raises(ConfigError, match="without --gradient-checkpointing"):
-        modelling._recompute(Rigid())
+        modelling.recompute_gradients(Rigid())
 
 
 def test_heads_must_divide_the_width():

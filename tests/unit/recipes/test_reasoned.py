@@ -6,7 +6,6 @@ from safetensors.numpy import load_file
 from qrmiddleware.distill.classes import read_classes
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes import gathering
 from qrmiddleware.recipes.beginning import Tiny
 from qrmiddleware.recipes.fitting import Fitting, list_loss
 from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
@@ -15,22 +14,6 @@ pytestmark = pytest.mark.students
 FITTING = Fitting(120, 5e-3, max_tokens=32)
 PLAN = ReasonedPlan("some_system", FITTING, Tiny(400, 2, 32, 2), settings={"told": 1})
 ASPECTS = {"aspects": ("category", "brand", "model", "attribute"), "verdicts": ("yes", "no")}
-
-
-@pytest.fixture
-def work(shop, tmp_path):
-    pytest.importorskip("torch")
-    material = gathering.Material(gathering.Source(shop))
-    floors = gathering.Floors(products=2, brands=1, one_brand=1)
-    every = list(material.texts)
-    gathering.gather(
-        material,
-        tmp_path / "work",
-        held_out=(1,),
-        making=gathering.Making(queries=10, floors=floors),
-        search=lambda _, depth: every[:depth],
-    )
-    return tmp_path / "work"
 
 
 def worth(encoder, texts, labels):

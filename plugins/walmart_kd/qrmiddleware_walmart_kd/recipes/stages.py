@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.distill.labelling import Tally, label_all
@@ -13,7 +13,7 @@ from qrmiddleware.distill.lora import Lora
 from qrmiddleware.distill.modelling import Encoder, load_classifier
 from qrmiddleware.distill.pair_files import read_pairs
 from qrmiddleware.distill.reading import Reading, write_reading
-from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher, Precision
+from qrmiddleware.distill.teachers.classifier import ClassifierOptions, ClassifierTeacher
 from qrmiddleware.distill.training import best_precision, is_main_process, machine
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.beginning import Tiny, begin
@@ -28,6 +28,9 @@ from qrmiddleware.recipes.gathering import (
 )
 from qrmiddleware.recipes.targets import first_lists, lists_of, mean_targets
 from qrmiddleware.students.manifest import Manifest
+
+if TYPE_CHECKING:
+    from qrmiddleware.distill.placing import Precision
 from qrmiddleware_walmart_kd.recipes.train import RECIPE, LossName, learnt_lists, loss_for
 
 WARM: Final = "warm"
