@@ -25,29 +25,35 @@ _FILLING: Final = frozenset(
 
 
 def faithfulness(chain: Chain, query: str, text: str) -> float:
-    """Return the share of the notes' words that the query or the product's text has, 0..1.
+    """Return how much of the notes query or product's text has: a mean over steps, 0..1.
 
-    Upper and lower case and the English plural do not matter. Words that only compare, such as
-    "asked for", do not count; a word counts as often as it is used. Notes in another language
+    Of each step the share of its note's words. Upper and lower case and the English plural do not
+    matter; words that only compare, such as "asked for", do not count; a word counts as often as
+    it is used. A step that compares and does not say what is worth nothing, as nobody can check
+    it; one that has nothing to compare and says nothing is left out. Notes in another language
     than query and text find nothing there.
 
     Args:
-        chain: Its notes are looked at, and neither verdicts nor conclusion.
+        chain: Its conclusion is not looked at.
         query: As the user typed it.
         text: What the teacher read of the product.
 
     Returns:
-        0 where the notes have no word that counts: they give no reason.
+        0 where no step compares anything: the chain gives no reason.
     """
     known = {*_forms(query), *_forms(text)}
-    said = [
-        word
-        for step in chain.steps
-        for word in normalised_query(step.note).split()
-        if word not in _FILLING and word.isalnum()
+    said = [(step.verdict, _words(step.note)) for step in chain.steps]
+    shares = [
+        sum(not known.isdisjoint(_forms(word)) for word in words) / max(len(words), 1)
+        for verdict, words in said
+        if words or verdict is not Verdict.UNSPECIFIED
     ]
-    found = sum(not known.isdisjoint(_forms(word)) for word in said)
-    return found / len(said) if said else 0.0
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def _words(note: str) -> list[str]:
+    words = normalised_query(note).split()
+    return [word for word in words if word not in _FILLING and word.isalnum()]
 
 
 def _forms(text: str) -> tuple[str, ...]:

@@ -1,10 +1,9 @@
 import pytest
 
 from qrmiddleware.distill.causal.generation import Response
-from qrmiddleware.distill.chains import Chain
 from qrmiddleware.distill.classes import ESCI
 from qrmiddleware.distill.labels import Label, Pair
-from qrmiddleware_crsd.recipes.rewards import WEIGHTS, Rewards, faithfulness, rewards_of
+from qrmiddleware_crsd.recipes.rewards import WEIGHTS, Rewards, rewards_of
 
 PAIR = Pair("red kettles acme", "1", "Bold kettle 2 l, glass")
 CHAIN = (
@@ -36,33 +35,6 @@ def test_a_wrong_conclusion_is_worth_its_probability_or_nothing():
     assert rewarded(wrong).correct == 0.0
     assert rewarded(wrong, probabilities=doubts).correct == 0.3
     assert rewarded(CHAIN, probabilities=doubts).correct == 0.6
-
-
-@pytest.mark.parametrize(
-    ("note", "share"),
-    [
-        ("asked for kettle, found kettle", 1),
-        ("kettles", 1),  # singular and plural are one word
-        ("asked for toaster, found kettle", 1 / 2),
-        ("steel", 0),
-        ("", 0),  # it compares, and does not say what
-        ("it is not found", 0),  # words of every note say nothing
-    ],
-)
-def test_notes_are_faithful_as_far_as_query_or_text_have_their_words(note, share):
-    first = f"category: match ({note})" if note else "category: match"
-    rest = "brand: unspecified\nmodel: unspecified\nattribute: unspecified\nconclusion: E"
-
-    assert faithfulness(Chain.read(f"{first}\n{rest}", ESCI), PAIR) == (share + 3) / 4
-
-
-def test_a_step_without_anything_to_compare_needs_no_note_and_may_not_make_one_up():
-    silent = "category: match (kettle)\nbrand: unspecified\nmodel: unspecified\n"
-    made_up = silent.replace("brand: unspecified", "brand: unspecified (samsung)")
-    last = "attribute: unspecified\nconclusion: E"
-
-    assert faithfulness(Chain.read(silent + last, ESCI), PAIR) == 1.0
-    assert faithfulness(Chain.read(made_up + last, ESCI), PAIR) == 3 / 4
 
 
 @pytest.mark.parametrize("text", ["", "It is a kettle.", CHAIN.replace("model", "size")])

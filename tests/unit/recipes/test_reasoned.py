@@ -6,6 +6,7 @@ from safetensors.numpy import load_file
 from qrmiddleware.distill.classes import read_classes
 from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes import gathering
 from qrmiddleware.recipes.beginning import Tiny
 from qrmiddleware.recipes.fitting import Fitting, list_loss
 from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned

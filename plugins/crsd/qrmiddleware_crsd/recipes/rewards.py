@@ -11,17 +11,13 @@ from operator import mul
 from typing import Final
 
 from qrmiddleware.distill.causal.generation import Response
-from qrmiddleware.distill.chains import Chain, ChainError, Step, Verdict
+from qrmiddleware.distill.chains import Chain, ChainError
 from qrmiddleware.distill.classes import Classes
+from qrmiddleware.distill.faithfulness import faithfulness
 from qrmiddleware.distill.labels import Label, Pair
-from qrmiddleware.distill.teachers.catalogue import stems
 
 SHORT: Final = 40
 """Words of a chain that cost nothing; twice as many are worth nothing."""
-FRAME: Final = frozenset(
-    stems("a an the of is it its this that and or but not no none with without for found asked")
-)
-"""Words that a note is made with, of any query and any product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +76,4 @@ def rewards_of(response: Response, pair: Pair, label: Label, classes: Classes) -
     if chain is None:
         return Rewards(0.0, 0.0, 0.0, brief)
     shares = dict(zip(classes.codes, label.shares(classes.codes), strict=True))
-    return Rewards(shares[chain.conclusion], faithfulness(chain, pair), 1.0, brief)
-
-
-def faithfulness(chain: Chain, pair: Pair) -> float:
-    """Measure how much of a chain's notes stands in what was there to be read, 0..1.
-
-    Of each step the share of its note's words, singular and plural alike, that query or text have.
-    A step that compares without saying what is worth nothing: nobody can check it. One that has
-    nothing to compare, and says nothing, is worth all.
-    """
-    there = frozenset(stems(f"{pair.query} {pair.text}"))
-    found = [_grounded(step, there) for step in chain.steps]
-    return sum(found) / len(found)
-
-
-def _grounded(step: Step, there: frozenset[str]) -> float:
-    said = [word for word in stems(step.note) if word not in FRAME]
-    if not said:
-        return float(step.verdict is Verdict.UNSPECIFIED)
-    return sum(word in there for word in said) / len(said)
+    return Rewards(shares[chain.conclusion], faithfulness(chain, pair.query, pair.text), 1.0, brief)
