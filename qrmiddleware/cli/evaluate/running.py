@@ -97,7 +97,11 @@ def run(
     ] = "",
     provenance: Annotated[
         bool,
-        typer.Option("--provenance", help="Ask qrm proxies which wording found which hit."),
+        typer.Option(
+            "--provenance",
+            help="Ask qrm proxies which wording found which hit; plugins then explain hits, too, "
+            "which takes time.",
+        ),
     ] = False,
     value_rewrites: Annotated[
         bool,
