@@ -142,7 +142,7 @@ def prefer(
     ] = 0.1,
     anchor: Annotated[
         float, typer.Option(min=0, help="Weight of learning the better chains as such, beside.")
-    ] = 0.2,
+    ] = 1.0,
     lora_rank: LoraRankOption = 0,
     lora_targets: LoraTargetsOption = "",
     gradient_checkpointing: GradientCheckpointingOption = False,

@@ -26,10 +26,12 @@ from qrmiddleware_crsd.recipes.rewards import WEIGHTS, rewards_of
 
 pytestmark = [pytest.mark.students, pytest.mark.slow, pytest.mark.timeout(900)]
 
-KINDS = ("lamp", "sofa", "kettle", "tent")
+KINDS = ("lamp", "sofa")
 LOOKS = tuple(product(("red", "blue", "green", "grey", "pink"), ("small", "large")))
 SEEDS = (0, 1, 2)
-HELD_OUT = 24
+HELD_OUT = 12
+SIZE = Size(360, 2, 48, 2)
+TOKENS = 70
 PROMPT = "# system\n$answer\n# user\n$query\n$products\n# answer chain\n$codes\n"
 
 
@@ -76,30 +78,20 @@ def label_of(pair, chain):
     )
 
 
-def judged(folder, pairs):
-    """Return the share of pairs with a chain, and with the right conclusion."""
-    options = LocalOptions(str(folder), attempts=1, most_tokens=90, device="cpu")
-    found = {
-        each.doc_id + each.query: each
-        for each in LocalTeacher(options).label(pairs)
-        if isinstance(each, Label)
-    }
-    right = [
-        found[key].grade == chain_of(pair).conclusion
-        for pair in pairs
-        if (key := pair.doc_id + pair.query) in found
-    ]
-    return len(found) / len(pairs), sum(right) / len(pairs)
+def right_of(folder, pairs):
+    """Return the share of pairs with a chain, and with one that concludes as it should."""
+    options = LocalOptions(str(folder), attempts=1, most_tokens=TOKENS, device="cpu")
+    found = [each for each in LocalTeacher(options).label(pairs) if isinstance(each, Label)]
+    wanted = {pair.key: chain_of(pair).conclusion for pair in pairs}
+    right = sum(label.grade == wanted[label.pair] for label in found)
+    return len(found) / len(pairs), right / len(pairs)
 
 
 def reward_of(folder, pairs, form):
+    """Return what chains that are drawn are worth on average."""
     lm = load_causal(str(folder))
-    drawn = respond(
-        lm,
-        [prompt_ids(lm, form.messages(p)) for p in pairs],
-        Decoding(90, 1.0, 4, seed=9),
-        budget=10**5,
-    )
+    prompts = [prompt_ids(lm, form.messages(pair)) for pair in pairs]
+    drawn = respond(lm, prompts, Decoding(TOKENS, 1.0, samples=8, seed=9), budget=10**5)
     return fmean(
         rewards_of(said, pair, label_of(pair, chain_of(pair)), ESCI).total(WEIGHTS)
         for pair, group in zip(pairs, drawn, strict=True)
@@ -107,48 +99,51 @@ def reward_of(folder, pairs, form):
     )
 
 
-def measure(folder, seed):
-    (folder / "own-1.md").write_text(PROMPT)
-    form = ChainForm(load_prompt(folder / "own-1.md", chain=True))
+@pytest.fixture
+def form(tmp_path):
+    (tmp_path / "own-1.md").write_text(PROMPT)
+    return ChainForm(load_prompt(tmp_path / "own-1.md", chain=True))
+
+
+def taught(folder, seed, form, *, steps, rate):
+    """Fine-tune on all pairs but some; return these, and the checkpoint."""
     pairs = shop(seed)
-    held, seen = pairs[:HELD_OUT], pairs[HELD_OUT:]
-    write(folder / "work", seen)
-    plan = TuningPlan(
-        "crsd",
-        CausalFitting(STEPS, 4e-3, rows=16, at_once=16, seed=seed),
-        Beginning(Size(420, 2, 48, 4)),
-        form=form,
-    )
-    tune(folder / "work", plan, folder / "tuned")
-    preferring = PreferPlan(
-        CausalFitting(40, 5e-5, rows=8, at_once=8, seed=seed),
-        Beginning(str(folder / "tuned")),
-        questions=48,
-        decoding=Decoding(90, 1.0, samples=6, seed=seed),
-    )
-    made = prefer(folder / "work", preferring, folder / "preferred")
-    formed, right = judged(folder / "tuned", held)
-    majority = Counter(chain_of(p).conclusion for p in held).most_common(1)[0][1]
-    return {
-        "formed": formed,
-        "right": right,
-        "majority": majority / len(held),
-        "tuned": reward_of(folder / "tuned", held, form),
-        "preferred": reward_of(folder / "preferred", held, form),
-        "made": made,
-    }
+    write(folder, pairs[HELD_OUT:])
+    fitting = CausalFitting(steps, rate, rows=16, at_once=16, seed=seed)
+    tune(folder, TuningPlan("crsd", fitting, Beginning(SIZE), form=form), folder / "tuned")
+    return pairs[:HELD_OUT], folder / "tuned"
 
 
-STEPS = 500
-if __name__ == "__main__":
-    import pathlib
-    import sys
-    import tempfile
-    import time
+def test_fine_tuning_teaches_chains_and_conclusions(form, tmp_path):
+    told = []
+    for seed in SEEDS:
+        held, tuned = taught(tmp_path / str(seed), seed, form, steps=300, rate=3e-3)
+        classes = Counter(chain_of(pair).conclusion for pair in held)
+        told.append((*right_of(tuned, held), max(classes.values()) / len(held)))
 
-    import torch
+    formed, right, majority = (fmean(values) for values in zip(*told, strict=True))
+    assert formed > 0.9
+    assert right > majority + 0.1
 
-    torch.set_num_threads(1)
-    for seed in map(int, sys.argv[1:]):
-        t = time.time()
-        print(seed, measure(pathlib.Path(tempfile.mkdtemp()), seed), time.time() - t, flush=True)
+
+def test_preferences_raise_the_reward_of_drawn_chains(form, tmp_path):
+    """Of a model that has not learnt its form yet.
+
+    The better chains' own cross-entropy weighs much here: a network this small forgets how to
+    write when DPO alone takes long steps, and does not move when it takes short ones.
+    """
+    gains = []
+    for seed in SEEDS:
+        work = tmp_path / str(seed)
+        held, tuned = taught(work, seed, form, steps=110, rate=4e-3)
+        plan = PreferPlan(
+            CausalFitting(30, 1e-3, rows=8, at_once=8, seed=seed),
+            Beginning(str(tuned)),
+            questions=28,
+            decoding=Decoding(TOKENS, 1.0, samples=6, seed=seed),
+            anchor=5.0,
+        )
+        prefer(work, plan, work / "preferred")
+        gains.append(reward_of(work / "preferred", held, form) - reward_of(tuned, held, form))
+
+    assert fmean(gains) > 0.02, gains

@@ -75,7 +75,7 @@ class PreferPlan:
     least_margin: float = 0.05
     most: int = 1
     beta: float = 0.1
-    anchor: float = 0.2
+    anchor: float = 1.0
 
     def __post_init__(self) -> None:
         if not any(astuple(self.weights)):
