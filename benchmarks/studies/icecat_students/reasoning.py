@@ -289,7 +289,7 @@ def classes_section(title: str, found: Mapping[str, Any]) -> Iterator[str]:
     for name, seeds in grouped.items():
         accuracy, f1 = ([each[key] for each in seeds] for key in ("accuracy", "macro_f1"))
         told = f"{value_text(fmean(f1))}{_ends(f1)}"
-        plain = "teacher" if name.endswith(".jsonl") else name
+        plain = "teacher" if name == found["systems"][0]["name"] else name
         yield f"| {plain} | {len(seeds)} | {value_text(fmean(accuracy))} | {told} |"
 
 
