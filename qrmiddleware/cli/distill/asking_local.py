@@ -16,7 +16,6 @@ from qrmiddleware.cli.distill.labelling import (
 )
 from qrmiddleware.distill.classes import read_gains
 from qrmiddleware.distill.teachers.chain_form import ChainForm, read_form
-from qrmiddleware.distill.teachers.local import LocalOptions, LocalTeacher
 from qrmiddleware.distill.teachers.prompt import load_prompt
 
 
@@ -59,6 +58,11 @@ def label_by_local(
 
         qrm label local pairs.jsonl --model Qwen/Qwen3-4B --device cuda
     """
+    from qrmiddleware.distill.teachers.local import (  # noqa: PLC0415 loads tokenizers
+        LocalOptions,
+        LocalTeacher,
+    )
+
     options = LocalOptions(
         model,
         attempts,
