@@ -96,12 +96,28 @@ class StudentJudge:
         middle = median(scores)
         return [middle if opinion is None else opinion.score for opinion in opinions]
 
+    @hookimpl
+    def qrm_explain(
+        self, query: Query, hits: Sequence[Hit]
+    ) -> Sequence[Mapping[str, object] | None] | None:
+        """Say each hit's score and class, and the verdicts of a student that has aspects."""
+        scoring = self._opened()
+        if not query.text.strip():
+            return None
+        explained = scoring.explain(query.text, hits, wanted=patience().wanted)
+        floor = {} if self._floor is None else {"min_score": self._floor}
+        return [None if each is None else {**each, **floor} for each in explained]
+
     def _judge(
         self, query: Query, hits: Sequence[Hit], *, logits: bool = False
     ) -> "list[Opinion | None]":
+        scoring = self._opened()
+        if not query.text.strip():
+            return [None] * len(hits)
+        return scoring.judge(query.text, hits, wanted=patience().wanted, logits=logits)
+
+    def _opened(self) -> "Scoring":
         if self._scoring is None:
             problem = "asked before qrm_startup, or after qrm_shutdown"
             raise RuntimeError(problem)
-        if not query.text.strip():
-            return [None] * len(hits)
-        return self._scoring.judge(query.text, hits, wanted=patience().wanted, logits=logits)
+        return self._scoring

@@ -239,18 +239,53 @@ def _call_table(section: dict[str, Any]) -> Table:
 def _hit_table(reply: dict[str, Any]) -> Table:
     total = reply["hits"].get("total")
     found = total.get("value") if isinstance(total, dict) else total
-    table = _table("#", "was", "_id", "score", "found by", "document", title=f"Hits of {found}")
-    for place, hit in enumerate(reply["hits"]["hits"], start=1):
+    hits = [(str(place), hit) for place, hit in enumerate(reply["hits"]["hits"], start=1)]
+    hits += [(_place_of(hit), {**hit, "_qrm": hit}) for hit in _off_page(reply)]
+    explained = any(_why(hit.get("_qrm", {})) for _, hit in hits)
+    columns = ("#", "was", "_id", "score", "found by", "document", *(["why"] if explained else []))
+    table = _table(*columns, title=f"Hits of {found}")
+    for place, hit in hits:
         origin = hit.get("_qrm", {})
         source = hit.get("_source", {})
-        shown = source.get("title") or source.get("name") or json.dumps(source)
+        shown = source.get("title") or source.get("name") or (json.dumps(source) if source else "")
         _add_row(
             table,
-            str(place),
+            place,
             str(origin.get("upstream_rank", "")),
             hit["_id"],
             f"{hit.get('_score') or 0:.3f}",
             ", ".join(origin.get("found_by", [])),
             str(shown)[:80],
+            *([_why(origin)] if explained else []),
         )
     return table
+
+
+def _off_page(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what filters took off the page."""
+    window = reply["ext"]["qrm"].get("window", [])
+    return [hit for hit in window if "flagged_by" in hit]
+
+
+def _place_of(hit: dict[str, Any]) -> str:
+    return "dropped" if hit["rank"] is None else str(hit["rank"])
+
+
+def _why(origin: dict[str, Any]) -> str:
+    """Say who flagged a hit, and what plugins say of it, a line each."""
+    flagging = origin.get("flagged_by", [])
+    lines = [f"flagged by {', '.join(flagging)}"] if flagging else []
+    for plugin, said in origin.get("explanations", {}).items():
+        lines.append(f"{plugin}: {said if isinstance(said, str) else _in_a_line(said)}")
+    return "\n".join(lines)
+
+
+def _in_a_line(said: dict[str, Any]) -> str:
+    """Write what is said, with the innermost names and values; probabilities are for --json."""
+    parts = []
+    for name, value in said.items():
+        if name == "aspects" and isinstance(value, dict):
+            parts += [f"{aspect} {verdict}" for aspect, verdict in value.items()]
+        elif not isinstance(value, dict | list):
+            parts.append(f"{name} {value}")
+    return ", ".join(parts)

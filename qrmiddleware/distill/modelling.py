@@ -208,27 +208,6 @@ def keep_layers(model: "BertForSequenceClassification", layers: int | Sequence[i
     model.config.num_hidden_layers = len(kept)
 
 
-def keep_logits(model: "BertForSequenceClassification", count: int) -> None:
-    """Drop all but the first logits of a model's head, in place: what helped to learn is over.
-
-    Args:
-        model: Its configuration is changed with it.
-        count: At least 1, at most as many as there are.
-    """
-    import torch
-
-    old = model.classifier
-    if count == old.out_features:
-        return
-    new = torch.nn.Linear(old.in_features, count, device=old.weight.device)
-    with torch.no_grad():
-        new.weight.copy_(old.weight[:count])
-        new.bias.copy_(old.bias[:count])
-    model.classifier = new
-    model.num_labels = count
-    model.config.num_labels = count
-
-
 def tiny_encoder(
     texts: Iterable[str],
     *,

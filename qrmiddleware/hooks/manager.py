@@ -15,12 +15,16 @@ from qrmiddleware.model import Boost, Hit, Proposal, Query, Restriction, Rewrite
 HOOKS: Final = tuple(name for name in dir(specs) if name.startswith("qrm_"))
 """Every hook there is."""
 
+Said = str | dict[str, Any] | None
+"""One explanation, as JSON holds it."""
+
 _GIVEN_UP: Final = (OverloadError, CancelledError)
 _SAID: Final[Mapping[str, tuple[type[Exception], ...]]] = {
     "qrm_startup": (ConfigError,),
     "qrm_rewrite": _GIVEN_UP,
     "qrm_filter": _GIVEN_UP,
     "qrm_reward": _GIVEN_UP,
+    "qrm_explain": _GIVEN_UP,
 }
 """What a plugin may raise to say something, rather than by mistake."""
 
@@ -156,6 +160,25 @@ class Hooks:
             raise PluginError(name, "qrm_reward", "a reward is not a finite number")
         return numbers
 
+    def explain(self, name: str, query: Query, hits: Sequence[Hit]) -> tuple[Said, ...] | None:
+        """Ask one plugin why it judged hits as it did; raises ``PluginError``.
+
+        What it says is returned as JSON holds it.
+        """
+        answer = self._ask("qrm_explain", name, query=query, hits=hits)
+        if answer is None:
+            return None
+        said = _one_each(answer, hits, name, "qrm_explain")
+        wrong = next((each for each in said if not isinstance(each, str | Mapping | None)), None)
+        if wrong is not None:
+            problem = f"an explanation is a {type(wrong).__name__}, no text and no mapping"
+            raise PluginError(name, "qrm_explain", problem)
+        try:
+            return tuple(_as_json_holds_it(each) for each in said)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            problem = f"an explanation cannot be sent as JSON: {error}"
+            raise PluginError(name, "qrm_explain", problem) from error
+
     def observe(self, trace: Trace) -> list[PluginError]:
         """Show every plugin an answered search; returns what went wrong on the way."""
         problems = []
@@ -179,6 +202,12 @@ class Hooks:
                 raise
             raise PluginError(name, hook, f"raised {error!r}") from error
         return answers[0] if answers else None
+
+
+def _as_json_holds_it(said: str | Mapping[str, Any] | None) -> Said:
+    plain = dict(said) if isinstance(said, Mapping) else said
+    held: Said = msgspec.json.decode(msgspec.json.encode(plain))
+    return held
 
 
 def _sequence(answer: object, name: str, hook: str) -> Sequence[Any]:

@@ -80,5 +80,26 @@ def qrm_reward(query: Query, hits: Sequence[Hit]) -> Sequence[float] | None:
 
 
 @hookspec
+def qrm_explain(
+    query: Query, hits: Sequence[Hit]
+) -> Sequence[str | Mapping[str, object] | None] | None:
+    """Say why hits were judged as they were, for people.
+
+    Called only for searches with debug output, after filters and rewards have answered; it
+    changes nothing about the page, and may take as long as the search's plugins together.
+
+    Args:
+        query: The query as typed.
+        hits: The hits that this plugin was asked to judge, in the same order: of a filter the
+            rerank window, of a reward what no filter flagged.
+
+    Returns:
+        In the order of ``hits``, a text or what JSON can hold by name; ``None`` for a hit, or
+        for all of them, with nothing to say.
+    """
+    return None
+
+
+@hookspec
 def qrm_observe(trace: Trace) -> None:
     """Take note of a search that has been answered; called after the reply was sent."""

@@ -4,7 +4,7 @@ The proxy, the in-process clients and the evaluation drive the same generator.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
 from qrmiddleware.dsl.raw import Json, read_object
@@ -37,9 +37,11 @@ from qrmiddleware.pipeline.ranking import (
     window_scores,
 )
 from qrmiddleware.pipeline.steps import (
+    AskExplanations,
     AskFilters,
     AskRewards,
     AskRewriters,
+    Explanations,
     Flags,
     Proposals,
     Relay,
@@ -49,6 +51,8 @@ from qrmiddleware.pipeline.steps import (
 )
 
 _T = TypeVar("_T")
+Key: TypeAlias = tuple[str, str]
+"""Index and ``_id``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,21 @@ class Judged:
         rewards: The combined reward of a hit, by its key.
         demoted: Keys of the hits that a filter flagged.
         dropped: How many of them were taken out.
+        flagged_by: The filters that flagged a hit, by its key.
+        seen: The hits that each filter and reward plugin was asked about, by its name.
+        explained: What plugins say of a hit, by its key and their names; only where that was
+            asked for.
     """
 
     hits: tuple[ReplyHit, ...]
-    rewards: Mapping[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
-    demoted: frozenset[tuple[str, str]] = frozenset()
+    rewards: Mapping[Key, float] = field(default_factory=dict[Key, float])
+    demoted: frozenset[Key] = frozenset()
     dropped: int = 0
+    flagged_by: Mapping[Key, tuple[str, ...]] = field(default_factory=dict[Key, tuple[str, ...]])
+    seen: Mapping[str, tuple[Hit, ...]] = field(default_factory=dict[str, tuple[Hit, ...]])
+    explained: Mapping[Key, Mapping[str, Json]] = field(
+        default_factory=dict[Key, Mapping[str, Json]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +108,42 @@ class Answer:
 
         Args:
             extension: What to show as ``ext.qrm``.
-            debug: Show where each hit comes from.
+            debug: Show where each hit comes from, and what became of the window's others.
         """
         origins = self.provenance() if debug else [{}] * len(self.page)
         shown = map(PageHit, self.page, self.scores, origins)
         section = dict(extension or {})
+        if debug and (window := self.off_page()):
+            section["window"] = window
         if self.judged.dropped:
             section["filtered"] = self.judged.dropped
         return render_reply(self.envelope, list(shown), max_score=self.max_score, extension=section)
 
     def provenance(self) -> list[dict[str, Json]]:
         """Say of each shown hit which wordings found it, and where the engine had put it."""
-        ranks = {hit.key: rank for rank, hit in enumerate(self.fetched, self.plan.start + 1)}
+        ranks = self._ranks(self.fetched)
         return [self._origin(hit, ranks[hit.key]) for hit in self.page]
+
+    def off_page(self) -> list[dict[str, Json]]:
+        """Say of the window's hits that are not shown, but were flagged or moved, the same."""
+        if not self.plan.reranks:
+            return []
+        shown, now = {hit.key for hit in self.page}, self._ranks(self.judged.hits)
+        window = self.fetched[: self.plan.options.rank_window_size]
+        return [
+            {
+                "_index": hit.index,
+                "_id": hit.doc_id,
+                "rank": now.get(hit.key),
+                **self._origin(hit, rank),
+            }
+            for rank, hit in enumerate(window, self.plan.start + 1)
+            if hit.key not in shown
+            and (hit.key in self.judged.flagged_by or now.get(hit.key) != rank)
+        ]
+
+    def _ranks(self, hits: Sequence[ReplyHit]) -> dict[Key, int]:
+        return {hit.key: rank for rank, hit in enumerate(hits, self.plan.start + 1)}
 
     def _origin(self, hit: ReplyHit, rank: int) -> dict[str, Json]:
         shown: dict[str, Json] = {
@@ -119,6 +155,10 @@ class Answer:
             shown["reward"] = self.judged.rewards[hit.key]
         if hit.key in self.judged.demoted:
             shown["demoted"] = True
+        if hit.key in self.judged.flagged_by:
+            shown["flagged_by"] = list(self.judged.flagged_by[hit.key])
+        if hit.key in self.judged.explained:
+            shown["explanations"] = dict(self.judged.explained[hit.key])
         return shown
 
 
@@ -126,8 +166,14 @@ Search: TypeAlias = Generator[Step, Any, Answer | Untouched]
 Relayed: TypeAlias = Generator[Step, Any, Relay | Untouched]
 
 
-def search(request: SearchRequest, options: Options) -> Search:
-    """Answer one search; ``Untouched`` if no plugin has anything to say about it."""
+def search(request: SearchRequest, options: Options, *, explains: bool = False) -> Search:
+    """Answer one search; ``Untouched`` if no plugin has anything to say about it.
+
+    Args:
+        request: The client's.
+        options: The pipeline's.
+        explains: Ask plugins why they judged hits as they did.
+    """
     proposals: Proposals = yield AskRewriters(request.query)
     plan = prepare(request, proposals, options)
     if not plan.acts:
@@ -140,6 +186,8 @@ def search(request: SearchRequest, options: Options) -> Search:
     judged = Judged(hits)
     if plan.reranks:
         judged = yield from _judge(plan, hits)
+        if explains:
+            judged = yield from _explain(plan, judged)
     return finish(plan, envelope_of(plan, first, second), hits, judged)
 
 
@@ -213,10 +261,11 @@ def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]
     if plan.options.filters and window:
         flags = yield AskFilters(plan.request.query, seen)
     verdicts = _verdicts(plan.options, flags, len(window))
+    seen_kept = tuple(_of(seen, verdicts, "keep"))
     kept, demoted = (tuple(_of(window, verdicts, wanted)) for wanted in ("keep", "demote"))
     totals: tuple[float, ...] = ()
     if plan.options.reward_weights and kept:
-        rewards: Rewards = yield AskRewards(plan.request.query, tuple(_of(seen, verdicts, "keep")))
+        rewards: Rewards = yield AskRewards(plan.request.query, seen_kept)
         if rewards:
             totals = combined_rewards(
                 rewards,
@@ -230,7 +279,31 @@ def _judge(plan: Plan, hits: Sequence[ReplyHit]) -> Generator[Step, Any, Judged]
         rewards={hit.key: total for hit, total in zip(kept, totals, strict=False)},
         demoted=frozenset(hit.key for hit in demoted),
         dropped=verdicts.count("drop"),
+        flagged_by=_flagged_by(window, flags),
+        seen={
+            **dict.fromkeys(plan.options.filters, seen),
+            **dict.fromkeys(plan.options.reward_weights, seen_kept),
+        },
     )
+
+
+def _explain(plan: Plan, judged: Judged) -> Generator[Step, Any, Judged]:
+    """Ask why; of each plugin, about the hits that it was asked to judge."""
+    said: Explanations = yield AskExplanations(plan.request.query, judged.seen)
+    explained: dict[Key, dict[str, Json]] = {}
+    for name, answers in said.items():
+        for hit, answer in zip(judged.seen[name], answers, strict=True):
+            if answer is not None:
+                explained.setdefault((hit.index, hit.doc_id), {})[name] = answer
+    return replace(judged, explained=explained)
+
+
+def _flagged_by(window: Sequence[ReplyHit], flags: Flags) -> dict[Key, tuple[str, ...]]:
+    names = {
+        hit.key: tuple(name for name, answer in flags.items() if not answer[place])
+        for place, hit in enumerate(window)
+    }
+    return {key: flagging for key, flagging in names.items() if flagging}
 
 
 def _of(hits: Iterable[_T], verdicts: Iterable[str], wanted: str) -> Iterator[_T]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from qrmiddleware.model import Hit, Proposal, Query
 
@@ -31,6 +31,19 @@ class AskRewards:
 
 
 @dataclass(frozen=True, slots=True)
+class AskExplanations:
+    """Answered with one explanation per hit of each plugin that has something to say.
+
+    Attributes:
+        query: The query as typed.
+        judged: The hits that each filter and reward plugin was asked about, by its name.
+    """
+
+    query: Query
+    judged: Mapping[str, tuple[Hit, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Trip:
     """Bodies for the engine; answered with one reply each, in order.
 
@@ -52,7 +65,8 @@ class Relay:
     body: bytes
 
 
-Step: TypeAlias = AskRewriters | AskFilters | AskRewards | Trip
+Step: TypeAlias = AskRewriters | AskFilters | AskRewards | AskExplanations | Trip
 Proposals: TypeAlias = Mapping[str, Sequence[Proposal]]
 Flags: TypeAlias = Mapping[str, Sequence[bool]]
 Rewards: TypeAlias = Mapping[str, Sequence[float]]
+Explanations: TypeAlias = Mapping[str, Sequence[str | Mapping[str, Any] | None]]

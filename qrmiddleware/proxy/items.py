@@ -97,7 +97,8 @@ class ItemTask:
         """Run until the first trip."""
         if self.request is None or self.run is None:
             return
-        self.steps = search(self.request, self.run.pipeline.options)
+        options = self.run.pipeline.options
+        self.steps = search(self.request, options, explains=self.controls.debug)
         try:
             self.state = await advance(self.steps, self.run)
         except PluginError as error:

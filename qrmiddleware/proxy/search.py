@@ -142,7 +142,7 @@ class SearchTask:
             return count(request, options)
         if self.route.kind == "async_search" or request.parameters.any_of(("scroll",)):
             return blind_search(request, options)
-        return search(request, options)
+        return search(request, options, explains=self.controls.debug)
 
     @property
     def _path(self) -> str:

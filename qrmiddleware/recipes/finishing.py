@@ -53,6 +53,8 @@ def export(
     calibration: Calibration | None = None,
     probes: Sequence[Probe],
     classes: Classes | None = None,
+    aspects: Sequence[str] = (),
+    verdicts: Sequence[str] = (),
     base: str,
     teacher: str,
     settings: Mapping[str, Any],
@@ -63,7 +65,8 @@ def export(
 ) -> Manifest:
     """Write the student's folder, if it says what the checkpoint says.
 
-    With ``classes`` it gives their probabilities, and a score is what they are worth.
+    With ``classes`` it gives their probabilities, and a score is what they are worth. Logits of
+    ``verdicts`` on ``aspects`` stand behind those of classes.
 
     Raises:
         ConfigError: If it does not, or something lies at ``target`` that is not to be replaced.
@@ -92,6 +95,8 @@ def export(
         ),
         labels=[each.name for each in classes] if classes else (),
         gains=[each.gain for each in classes] if classes else (),
+        aspects=aspects,
+        verdicts=verdicts,
         calibration=calibration,
         provenance=provenance,
         probes=probes,

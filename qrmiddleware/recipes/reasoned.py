@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from qrmiddleware.distill.chains import Chain, ChainError
 from qrmiddleware.distill.classes import ESCI, Classes
 from qrmiddleware.distill.label_store import read_labels
 from qrmiddleware.distill.labels import Label
-from qrmiddleware.distill.modelling import Encoder, keep_logits
+from qrmiddleware.distill.modelling import Encoder
 from qrmiddleware.distill.training import is_main_process, machine
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.beginning import Tiny, begin
@@ -35,7 +36,9 @@ class ReasonedPlan:
         share: Of the queries, 0..1.
         labels: File of the teacher's labels with classes and reasons; the reasoner's if ``None``.
         classes: Which these are.
-        helpers: Logits beside those of the classes, which help in training and are dropped.
+        aspects: What logits behind those of the classes learn verdicts on, if any label's reason
+            is a chain; the student keeps them, to say why.
+        verdicts: On each aspect, in the order of the logits.
         settings: For the provenance, what else was told.
     """
 
@@ -46,7 +49,8 @@ class ReasonedPlan:
     share: float = 1.0
     labels: Path | None = None
     classes: Classes = ESCI
-    helpers: int = 0
+    aspects: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -79,12 +83,12 @@ def learn_reasoned(
     labels = read_reasoned(work, plan.labels, plan.classes, recipe=plan.recipe)
     texts, gathered = read_texts(work), read_gathered(work)
     lists = first_lists(lists_of(labels, logits=False), plan.share)
-    count = len(plan.classes.codes)
+    aspects, verdicts = (plan.aspects, plan.verdicts) if _reasoned(labels, plan) else ((), ())
     encoder = begin(
         work,
         plan.base,
         layers=plan.layers,
-        num_labels=count + plan.helpers,
+        num_labels=len(plan.classes.codes) + len(aspects) * len(verdicts),
         seed=plan.fitting.seed,
     )
     name = target.resolve().name
@@ -99,7 +103,6 @@ def learn_reasoned(
     if not is_main_process():
         return None
     checkpoint = work / "students" / name
-    keep_logits(encoder.model, count)
     encoder.save(checkpoint)
     return export(
         checkpoint,
@@ -108,6 +111,8 @@ def learn_reasoned(
         gathered=gathered,
         fitting=plan.fitting,
         classes=plan.classes,
+        aspects=aspects,
+        verdicts=verdicts,
         probes=probes_of(lists, texts),
         base="scratch" if isinstance(plan.base, Tiny) else plan.base,
         teacher=", ".join(sorted({label.teacher for label in labels})),
@@ -151,3 +156,16 @@ def read_reasoned(
         message = f"{file}: {error}"
         raise ConfigError(message) from error
     return labels
+
+
+def _reasoned(labels: Sequence[Label], plan: ReasonedPlan) -> bool:
+    """Whether any label has a chain from which verdicts can be learnt."""
+    return any(_is_chain(label.reason, plan) for label in labels)
+
+
+def _is_chain(reason: str, plan: ReasonedPlan) -> bool:
+    try:
+        Chain.read(reason, plan.classes, aspects=plan.aspects)
+    except ChainError:
+        return False
+    return bool(plan.aspects)

@@ -267,5 +267,9 @@ def _fault(call: StageCall, error: BaseException) -> tuple[str, str]:
 
 
 def degraded(calls: list[Call]) -> Mapping[str, str]:
-    """Return who was skipped, and why."""
-    return {call.plugin: call.status for call in calls if call.status not in _FINE}
+    """Return who was skipped, and why; who only did not explain was not."""
+    return {
+        call.plugin: call.status
+        for call in calls
+        if call.status not in _FINE and call.hook != "qrm_explain"
+    }

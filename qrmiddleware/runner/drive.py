@@ -9,12 +9,17 @@ from typing import Any, Final, Generic, TypeVar
 
 from qrmiddleware.model import Boost, Call, Decision, Query, Restriction, Trace
 from qrmiddleware.pipeline.search import Answer
-from qrmiddleware.pipeline.steps import Step, Trip
+from qrmiddleware.pipeline.steps import AskExplanations, Step, Trip
 from qrmiddleware.runner.calls import StageCall, collect, degraded
 from qrmiddleware.runner.pipelines import Ask, Pipeline
 
 _T = TypeVar("_T")
-_STAGE: Final = {"qrm_rewrite": "rewrite", "qrm_filter": "filter", "qrm_reward": "reward"}
+_STAGE: Final = {
+    "qrm_rewrite": "rewrite",
+    "qrm_filter": "filter",
+    "qrm_reward": "reward",
+    "qrm_explain": "explain",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Run:
         blocking: Wait in the calling thread: there is no event loop.
         hurried: The client gave less time than is configured.
         started: When it began.
+        whole_s: Time that there was for plugins in the beginning.
     """
 
     pipeline: Pipeline
@@ -49,6 +55,10 @@ class Run:
     blocking: bool = False
     hurried: bool = False
     started: float = field(default_factory=perf_counter)
+    whole_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.whole_s = self.budget_s
 
     @classmethod
     def of(
@@ -58,6 +68,13 @@ class Run:
         budget = pipeline.timeout_s if timeout_ms is None else timeout_ms / 1_000
         hurried = budget < pipeline.timeout_s
         return cls(pipeline, budget, pipeline.stages, blocking=blocking, hurried=hurried)
+
+    def time_for(self, ask: Ask) -> float:
+        """Return the seconds that a stage may take: its share.
+
+        Explanations have as much as all stages had: with them, plugins judge as they do without.
+        """
+        return self.whole_s if isinstance(ask, AskExplanations) else self.share_s()
 
     def share_s(self) -> float:
         """Return the next stage's part of the time that is left."""
@@ -87,7 +104,7 @@ class Run:
         """Ask a stage's plugins, all at once, and wait no longer than their share."""
         if self.blocking:
             return self.ask_blocking(ask)
-        began, share = perf_counter(), self.share_s()
+        began, share = perf_counter(), self.time_for(ask)
         hook, calls = self.pipeline.start(ask, share)
         answers = [
             (_awaitable(call.future), call.member.limit(share))
@@ -108,7 +125,7 @@ class Run:
 
     def ask_blocking(self, ask: Ask) -> Mapping[str, Any]:
         """Do as ``ask`` does, where there is no event loop."""
-        began, share = perf_counter(), self.share_s()
+        began, share = perf_counter(), self.time_for(ask)
         hook, calls = self.pipeline.start(ask, share)
         try:
             for call in calls:

@@ -1,8 +1,8 @@
 """The configured pipelines, built and ready to run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -18,14 +18,14 @@ from qrmiddleware.errors import ConfigError, PluginError, RequestError
 from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.model import Trace
 from qrmiddleware.pipeline.options import MergeOptions, Options
-from qrmiddleware.pipeline.steps import AskFilters, AskRewards, AskRewriters
+from qrmiddleware.pipeline.steps import AskExplanations, AskFilters, AskRewards, AskRewriters
 from qrmiddleware.runner.calls import Breaker, Member, PluginPool, StageCall, start_call
 from qrmiddleware.runner.plugins import make_plugin
 
 NO_PIPELINE: Final = "_none"
 """What a request names as its pipeline to have none."""
 
-Ask = AskRewriters | AskFilters | AskRewards
+Ask = AskRewriters | AskFilters | AskRewards | AskExplanations
 
 _ROLES: Final = (("rewriters", "qrm_rewrite"), ("filters", "qrm_filter"), ("rewards", "qrm_reward"))
 
@@ -43,6 +43,8 @@ class Pipeline:
         hooks: The plugins.
         members: Who is asked each hook, in order.
         pool: Where they are called.
+        explainers: Who of the filters and rewards can say why; with breakers of their own, so
+            that who fails to explain is still asked to judge.
     """
 
     name: str
@@ -53,10 +55,11 @@ class Pipeline:
     hooks: Hooks
     members: Mapping[str, tuple[Member, ...]]
     pool: PluginPool
+    explainers: tuple[Member, ...] = ()
 
     @property
     def stages(self) -> int:
-        """How many times a search waits for plugins."""
+        """How many times a search waits for plugins, explanations aside."""
         return sum(1 for members in self.members.values() if members)
 
     def serves(self, index: str) -> bool:
@@ -83,9 +86,14 @@ class Pipeline:
                 instant=self.hooks.instant(member.name),
                 share_s=share_s,
             )
-            for member in self.members[hook]
+            for member in self._asked(ask, hook)
         ]
         return hook, calls
+
+    def _asked(self, ask: Ask, hook: str) -> Sequence[Member]:
+        if isinstance(ask, AskExplanations):
+            return [member for member in self.explainers if ask.judged.get(member.name)]
+        return self.members[hook]
 
     def _questions(self, ask: Ask) -> tuple[str, Callable[[str], Any]]:
         match ask:
@@ -95,6 +103,8 @@ class Pipeline:
                 return "qrm_filter", lambda name: self.hooks.filter(name, query, hits)
             case AskRewards(query, hits):
                 return "qrm_reward", lambda name: self.hooks.reward(name, query, hits)
+            case AskExplanations(query, judged):
+                return "qrm_explain", lambda name: self.hooks.explain(name, query, judged[name])
 
     def observe(self, trace: Trace) -> Future[list[PluginError]] | None:
         """Show the plugins an answered search, when there is room to.
@@ -193,6 +203,12 @@ def _build(name: str, settings: PipelineSettings, whole: Settings, pool: PluginP
             for _, hook in _ROLES
         },
         pool=pool,
+        explainers=tuple(
+            replace(_member(member, slot, whole.limits), ignore_failure=True)
+            for hook in ("qrm_filter", "qrm_reward")
+            for member, slot in slots[hook]
+            if "qrm_explain" in hooks.of(member)
+        ),
     )
 
 

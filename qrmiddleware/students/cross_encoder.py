@@ -83,10 +83,13 @@ class CrossEncoder:
             OverloadError: If too much waits already.
             concurrent.futures.CancelledError: If ``wanted`` said ``False``.
         """
-        shares = self.probabilities(query, texts, wanted=wanted)
+        return self.worth(self.probabilities(query, texts, wanted=wanted))
+
+    def worth(self, probabilities: Floats) -> Floats:
+        """Return the scores, shape (texts,), that `probabilities` stand for."""
         if not self.manifest.labels:
-            return shares[:, 0]
-        return np.asarray(np.minimum(shares @ self._gains, 1), np.float32)
+            return probabilities[:, 0]
+        return np.asarray(np.minimum(probabilities @ self._gains, 1), np.float32)
 
     def probabilities(self, query: str, texts: Sequence[str], *, wanted: Wanted = always) -> Floats:
         """Return the classes' probabilities; arguments and errors are those of `scores`.
@@ -117,6 +120,27 @@ class CrossEncoder:
         width = max(1, len(self.manifest.labels))
         rows = [known[key] for key in keys]
         return np.concatenate(rows).reshape(-1, width) if rows else np.empty((0, width), np.float32)
+
+    def verdicts(self, query: str, texts: Sequence[str], *, wanted: Wanted = always) -> Floats:
+        """Judge texts aspect by aspect; arguments and errors are those of `scores`.
+
+        Nothing else computes this, and nothing of it is remembered: each text is read once more,
+        whether its score is cached or not.
+
+        Returns:
+            Probabilities, shape (texts, aspects, verdicts) in the order of the manifest's names;
+            no aspects where it names none, and then nothing is computed.
+        """
+        shape = (len(texts), len(self.manifest.aspects), len(self.manifest.verdicts))
+        if 0 in shape:
+            return np.empty(shape, np.float32)
+        found = dict.fromkeys(texts)
+        rows = self._encoder.tokenizer.pairs(query, list(found))
+        logits = self._encoder.verdicts(rows, wanted=wanted)
+        self._tally.add(Counters(explained=len(found)))
+        shares = softmax(logits.reshape(-1, shape[2])).reshape(-1, *shape[1:])
+        places = {text: place for place, text in enumerate(found)}
+        return shares[[places[text] for text in texts]]
 
     def close(self) -> None:
         """End its threads; calls that wait are cancelled."""

@@ -77,8 +77,8 @@ def read_student(path: Path, *, expect: Collection[Kind] | None = None) -> Stude
 def student_hash(folder: StudentFolder) -> str:
     """Return one SHA-256 over all that a student's answers depend on, for cache keys.
 
-    Covers every file's hash and what the manifest adds to them: inputs, pooling, gains and
-    calibration. Name, quality and provenance may change without changing it.
+    Covers every file's hash and what the manifest adds to them: inputs, pooling, gains,
+    calibration and aspects. Name, quality and provenance may change without changing it.
     """
     manifest = folder.manifest
     parts = {
@@ -87,6 +87,8 @@ def student_hash(folder: StudentFolder) -> str:
         "pooling": manifest.architecture.pooling,
         **manifest.model_dump(include={"inputs", "labels", "gains", "calibration"}),
     }
+    if manifest.aspects:  # others keep the hash that they had before there were any
+        parts |= manifest.model_dump(include={"aspects", "verdicts"})
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,12 +6,15 @@ The file holds float32 or float16 tensors, named as torch's linear layers are:
 |---|---|---|
 | ``dense.weight``, ``dense.bias`` | (width, hidden), (width,) | heads with a layer in between |
 | ``out.weight``, ``out.bias`` | (logits, width or hidden), (logits,) | cross-encoders |
+| ``aspects.weight``, ``aspects.bias`` | (verdicts, width or hidden), (verdicts,) | some of these |
 | ``query.weight``, ``query.bias`` | (width, width), (width,) | some bi-encoders |
 
 and ``activation`` in its metadata, of the dense layer: ``tanh`` (RoBERTa, XLM-R), ``relu``
 (DistilBERT) or ``identity``. A bias may be left out, which is a bias of zeros. BERT has no dense
 layer here, since its pooler is a part of the encoder; a bi-encoder has no ``out``. ``query``
 changes the vectors of queries alone, so that an index keeps the vectors of its documents.
+``aspects`` stands beside ``out`` and is computed only where somebody asks why; its rows are the
+verdicts on the first aspect, then those on the second, in the manifest's order.
 """
 
 from collections.abc import Mapping
@@ -30,7 +33,9 @@ Activation = Literal["identity", "relu", "tanh"]
 Floats = NDArray[np.float32]
 
 _NAMES: Final = frozenset(
-    f"{layer}.{part}" for layer in ("dense", "out", "query") for part in ("weight", "bias")
+    f"{layer}.{part}"
+    for layer in ("dense", "out", "aspects", "query")
+    for part in ("weight", "bias")
 )
 _SMALLEST_NORM: Final = np.float32(1e-12)
 _STORED: Final = (np.dtype(np.float32), np.dtype(np.float16))
@@ -62,12 +67,14 @@ class Head:
         activation: Of ``dense``.
         out: The last layer; ``None`` where vectors are the answer.
         query: What comes last for queries; ``None`` where they are read as texts are.
+        aspects: Beside ``out``, gives verdicts on aspects; ``None`` where nothing does.
     """
 
     dense: Linear | None = None
     activation: Activation = "identity"
     out: Linear | None = None
     query: Linear | None = None
+    aspects: Linear | None = None
 
     @classmethod
     def read(cls, file: Path, manifest: Manifest) -> Self:
@@ -89,7 +96,7 @@ class Head:
             message = f"{file}: {problem}: make the student anew (qrm models export)"
             raise ConfigError(message)
         activation: Activation = metadata.get("activation", "identity")
-        layers = (_linear(name, tensors) for name in ("out", "query"))
+        layers = (_linear(name, tensors) for name in ("out", "query", "aspects"))
         return cls(_linear("dense", tensors), activation, *layers)
 
     def __call__(self, vectors: Floats, *, query: bool = False) -> Floats:
@@ -98,11 +105,27 @@ class Head:
         What is too large for float32 becomes infinite or no number.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            if self.dense is not None:
-                vectors = _activate(self.dense(vectors), self.activation)
+            vectors = self._between(vectors)
             if query and self.query is not None:
                 return self.query(unit(vectors))
             return vectors if self.out is None else self.out(vectors)
+
+    def verdicts(self, vectors: Floats) -> Floats:
+        """Return logits of verdicts, shape (rows, aspects x verdicts), of the same vectors.
+
+        Raises:
+            ValueError: If the student has no aspects.
+        """
+        if self.aspects is None:
+            message = "a student without aspects has no verdicts"
+            raise ValueError(message)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.aspects(self._between(vectors))
+
+    def _between(self, vectors: Floats) -> Floats:
+        if self.dense is None:
+            return vectors
+        return _activate(self.dense(vectors), self.activation)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -173,14 +196,28 @@ def _misshapen(tensors: Mapping[str, NDArray[np.generic]], manifest: Manifest) -
     for_queries = any(name.startswith("query.") for name in tensors)
     if manifest.kind == "cross_encoder":
         problems += _shape_problems("out", (max(1, len(manifest.labels)), width), tensors)
+        problems += _aspect_problems(manifest, width, tensors)
         if for_queries:
             problems.append("a cross_encoder has no query.weight: it reads query and text together")
         return problems
+    if any(name.startswith("aspects.") for name in tensors):
+        problems.append(f"a {manifest.kind} has no aspects.weight: it does not read both together")
     if for_queries:
         problems += _shape_problems("query", (width, width), tensors)
     if "out.weight" in tensors or not (has_dense or for_queries):
         problems.append(f"a {manifest.kind} has dense.weight or query.weight, and no out.weight")
     return problems
+
+
+def _aspect_problems(
+    manifest: Manifest, width: int, tensors: Mapping[str, NDArray[np.generic]]
+) -> list[str]:
+    rows = len(manifest.aspects) * len(manifest.verdicts)
+    if rows:
+        return _shape_problems("aspects", (rows, width), tensors)
+    if any(name.startswith("aspects.") for name in tensors):
+        return ["aspects.weight is there, and the manifest names no aspects and verdicts"]
+    return []
 
 
 def _shape_problems(
@@ -194,7 +231,7 @@ def _shape_problems(
             problems.append(f"{name}.weight is missing")
         elif tensor is not None and tensor.shape != expected[part]:
             problems.append(
-                f"{name}.{part} has shape {tensor.shape}, where the manifest's labels and hidden "
+                f"{name}.{part} has shape {tensor.shape}, where the manifest's names and hidden "
                 f"ask for {expected[part]}"
             )
     return problems

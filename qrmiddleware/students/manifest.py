@@ -93,6 +93,8 @@ class Parity(_Part):
     """Spearman's, of the quantised scores; or the mean cosine of vectors."""
     equal_outputs: float | None = None
     """Share of equal greedy outputs of a quantised generator."""
+    equal_verdicts: float | None = None
+    """Share of equal verdicts on aspects, of the quantised student."""
 
 
 class Manifest(_Part):
@@ -113,6 +115,10 @@ class Manifest(_Part):
     """What each class is worth, 0..1; a score is the sum over classes of probability x gain."""
     calibration: Calibration | None = None
     """Of a single logit; ``None`` where it was never measured."""
+    aspects: tuple[str, ...] = ()
+    """What a cross-encoder can say why of, such as category, brand; empty if it cannot."""
+    verdicts: tuple[str, ...] = ()
+    """What it can say of each aspect, such as match, mismatch, unspecified."""
     provenance: Provenance = Provenance()
     quality: dict[str, FiniteFloat] = {}
     """Measured figures by name, such as ``nDCG@10``; of data that training did not see."""
@@ -129,6 +135,8 @@ class Manifest(_Part):
         if self.labels and self.kind != "cross_encoder":
             message = f"a {self.kind} has no labels; a cross_encoder has"
             raise ValueError(message)
+        if problem := self._aspect_problem():
+            raise ValueError(problem)
         if self.kind != "bi_encoder" and (self.inputs.query_prefix or self.inputs.text_prefix):
             message = f"a {self.kind} has no query_prefix or text_prefix; a bi_encoder has"
             raise ValueError(message)
@@ -136,3 +144,20 @@ class Manifest(_Part):
             message = f"a {self.kind} needs architecture.pooling"
             raise ValueError(message)
         return self
+
+    def _aspect_problem(self) -> str:
+        """Say why verdicts on aspects cannot be as they are named; empty if nothing is wrong."""
+        aspects, verdicts = self.aspects, self.verdicts
+        if not aspects and not verdicts:
+            return ""
+        if self.kind != "cross_encoder":
+            return f"a {self.kind} has no aspects and verdicts; a cross_encoder has"
+        if not aspects or len(verdicts) < 2:  # noqa: PLR2004 one verdict says nothing
+            return (
+                f"there are {len(aspects)} aspects and {len(verdicts)} verdicts: name at least one "
+                "aspect and two verdicts, or neither"
+            )
+        for what, names in (("aspects", aspects), ("verdicts", verdicts)):
+            if len(set(names)) < len(names) or not all(names):
+                return f"{what} are {', '.join(names)}: each needs a name of its own"
+        return ""

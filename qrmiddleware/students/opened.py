@@ -31,12 +31,14 @@ class Counters:
         cached: Answered from the cache.
         scored: Computed; what is neither cached nor computed repeats another of its call.
         cut: Of those computed, longer than the student reads.
+        explained: Computed once more, for verdicts on their aspects.
     """
 
     asked: int = 0
     cached: int = 0
     scored: int = 0
     cut: int = 0
+    explained: int = 0
 
     def __add__(self, more: "Counters") -> "Counters":
         sums = (getattr(self, each.name) + getattr(more, each.name) for each in fields(self))
@@ -131,7 +133,17 @@ class OpenedEncoder:
             OverloadError: If too much waits already.
             concurrent.futures.CancelledError: If the answer is not wanted any more.
         """
-        answers = self.head(self._engine.vectors(rows.rows, wanted=wanted), query=query)
+        vectors = self._engine.vectors(rows.rows, wanted=wanted)
+        return self._finite(self.head(vectors, query=query))
+
+    def verdicts(self, rows: Rows, *, wanted: Wanted) -> Floats:
+        """Return what the aspects' layer makes of rows, shape (rows, aspects x verdicts).
+
+        Arguments and errors are those of `compute`.
+        """
+        return self._finite(self.head.verdicts(self._engine.vectors(rows.rows, wanted=wanted)))
+
+    def _finite(self, answers: Floats) -> Floats:
         broken = int((~np.isfinite(answers).all(axis=1)).sum())
         if broken:
             message = (

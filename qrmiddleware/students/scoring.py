@@ -16,6 +16,7 @@ from qrmiddleware.students.heads import Floats
 from qrmiddleware.students.manifest import Kind, Manifest
 from qrmiddleware.students.opened import always
 from qrmiddleware.students.opening import Student
+from qrmiddleware.students.reasons import reasons_of
 from qrmiddleware.students.scoring_options import ScoringOptions
 from qrmiddleware.students.sharing import borrow_student
 from qrmiddleware.students.texts import text_of, value_at
@@ -93,6 +94,26 @@ class Scoring:
             opinions[place] = opinion
         return opinions
 
+    def explain(
+        self, query: str, hits: Sequence[Hit], *, wanted: Wanted
+    ) -> list[dict[str, object] | None]:
+        """Say why hits score as they do; arguments and errors are those of `judge`.
+
+        Returns:
+            In the order of ``hits``, what JSON can hold; ``None`` for those without text. It is
+            a score, and of a cross-encoder what `qrmiddleware.students.reasons` says besides; of
+            hits that only a cascade's first student looked at, that this is so.
+        """
+        opinions = self.judge(query, hits, wanted=wanted)
+        explained = [None if opinion is None else _shown(opinion) for opinion in opinions]
+        firm = [place for place, each in enumerate(opinions) if each is not None and each.firm]
+        if firm and isinstance(self.model, CrossEncoder):
+            texts = [text_of(hits[place].source, self.fields) for place in firm]
+            reasons = reasons_of(self.model, query, texts, wanted=wanted)
+            for place, each in zip(firm, reasons, strict=True):
+                explained[place] = each.shown()
+        return explained
+
     def status(self) -> dict[str, object]:
         """Tell how each student does; see `qrmiddleware.students.opened.StudentStatus`."""
         students = {"model": self.model, "first": self.first}
@@ -133,6 +154,11 @@ class Scoring:
                 "name them?"
             )
             warnings.warn(message, stacklevel=2)
+
+
+def _shown(opinion: Opinion) -> dict[str, object]:
+    shown: dict[str, object] = {"score": round(opinion.score, 4)}
+    return shown if opinion.firm else {**shown, "seen_by": "first"}
 
 
 def open_scoring(options: ScoringOptions, loans: ExitStack) -> Scoring:

@@ -79,6 +79,8 @@ def _questions(hooks: Hooks, query: Query) -> Iterable[Callable[[], object]]:
             yield partial(hooks.filter, "plugin", query, hits)
         if "qrm_reward" in implemented:
             yield partial(hooks.reward, "plugin", query, hits)
+        if "qrm_explain" in implemented:
+            yield partial(hooks.explain, "plugin", query, hits)
 
 
 def _check_status(hooks: Hooks) -> None:

@@ -1,6 +1,6 @@
 """Tiny students with random weights: real in all but what they know; made without torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ _SPECIAL: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _VOCABULARY: Final = (*_SPECIAL, *_LETTERS, *(f"##{letter}" for letter in _LETTERS))
 _POSITIONS: Final = 64
+_VERDICTS: Final = ("match", "mismatch", "unspecified")
 
 
 def make_student(
@@ -25,6 +26,7 @@ def make_student(
     *,
     fields: Sequence[str] = ("title",),
     gains: Sequence[float] = (),
+    aspects: Sequence[str] = (),
     layers: int = 2,
     hidden: int = 16,
     seed: int = 0,
@@ -39,6 +41,7 @@ def make_student(
         kind: ``cross_encoder`` or ``bi_encoder``.
         fields: Of a document that it reads.
         gains: Worth of each class of a cross-encoder; empty for one with a single logit.
+        aspects: On which a cross-encoder has verdicts: match, mismatch, unspecified.
         layers: Of the encoder.
         hidden: Width, a multiple of 4.
         seed: Of the weights.
@@ -57,7 +60,8 @@ def make_student(
     _write_tokenizer(folder / "tokenizer.json")
     write_encoder(folder / "model", layers=layers, hidden=hidden, pooler=pairs, seed=seed)
     if pairs:
-        _write_head(folder / "head.safetensors", (max(1, len(gains)), hidden), seed=seed)
+        rows = {"out": max(1, len(gains)), "aspects": len(aspects) * len(_VERDICTS)}
+        _write_head(folder / "head.safetensors", rows, hidden, seed=seed)
     manifest = Manifest(
         kind=kind,
         name=f"random-{kind}",
@@ -75,6 +79,8 @@ def make_student(
         labels=tuple(f"class{number}" for number in range(len(gains))),
         gains=tuple(gains),
         calibration=Calibration() if pairs and not gains else None,
+        aspects=tuple(aspects),
+        verdicts=_VERDICTS if aspects else (),
         files={},
     )
     return write_student(folder, manifest).path
@@ -93,9 +99,14 @@ def _write_tokenizer(file: Path) -> None:
     tokenizer.save(str(file))
 
 
-def _write_head(file: Path, shape: tuple[int, int], *, seed: int) -> None:
-    weight = np.random.default_rng(seed).normal(0, 4 / shape[1] ** 0.5, shape).astype(np.float32)
-    save_file({"out.weight": weight, "out.bias": np.zeros(shape[0], np.float32)}, file)
+def _write_head(file: Path, rows: Mapping[str, int], width: int, *, seed: int) -> None:
+    drawn = np.random.default_rng(seed)
+    tensors = {}
+    for layer, count in rows.items():
+        if count:
+            weight = drawn.normal(0, 4 / width**0.5, (count, width)).astype(np.float32)
+            tensors |= {f"{layer}.weight": weight, f"{layer}.bias": np.zeros(count, np.float32)}
+    save_file(tensors, file)
 
 
 def write_encoder(

@@ -62,6 +62,7 @@ def students(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("students")
     return {
         "cross": make_student(folder / "cross"),
+        "why": make_student(folder / "why", gains=(1.0, 0.5, 0.0), aspects=("category", "brand")),
         "slow": make_student(folder / "slow", layers=6, hidden=64),
         "bi": make_student(folder / "bi", "bi_encoder", seed=3),
     }
@@ -122,6 +123,7 @@ def pipelines(students: dict[str, Path], floor: float) -> dict[str, Any]:
     narrow = {"plugin": "walmart_kd", "model": str(students["slow"]), "runtime": NARROW}
     towers = {**cross, "model": str(students["bi"]), "vector_field": "embedding"}
     common = {"timeout_ms": 10_000, "fields": ["title"], "rank_window_size": 60}
+    why = {**cross, "model": str(students["why"]), "min_score": 0.4, "tag": "floor"}
     drop = {**cross, "min_score": floor, "action": "drop", "tag": "floor"}
     return {
         "reranked": {**common, "rewards": [cross]},
@@ -129,6 +131,7 @@ def pipelines(students: dict[str, Path], floor: float) -> dict[str, Any]:
         "floored": {**common, "filters": [drop], "rewards": [cross]},
         "cascade": {**common, "rewards": [cascade]},
         "narrow": {**common, "rewards": [narrow]},
+        "explained": {**common, "filters": [why]},
         "vectors": {**common, "fields": ["title", "embedding"], "rewards": [towers]},
     }
 
@@ -212,12 +215,40 @@ def test_debug_output_shows_each_hits_reward_and_how_the_plugin_did(shop):
     rewards = [hit["_qrm"]["reward"] for hit in hits]
     assert rewards == sorted(rewards, reverse=True)
     assert len(set(rewards)) == 5
-    (call,) = reply["ext"]["qrm"]["processor_results"]
-    assert (call["processor_name"], call["tag"], call["status"]) == (
-        "qrm_reward",
-        "walmart_kd",
-        "success",
-    )
+    calls = reply["ext"]["qrm"]["processor_results"]
+    assert [(call["processor_name"], call["tag"], call["status"]) for call in calls] == [
+        ("qrm_reward", "walmart_kd", "success"),
+        ("qrm_explain", "walmart_kd", "success"),
+    ]
+    by_title = dict(zip(ids(hits), shop.scores(titles(hits)), strict=True))
+    said = {hit["_id"]: hit["_qrm"]["explanations"]["walmart_kd"]["score"] for hit in hits}
+    assert said == pytest.approx(by_title, abs=1e-4)
+
+
+def test_debug_output_says_why_a_hit_was_demoted_and_other_searches_compute_no_reason(shop):
+    def explained() -> int:
+        seen = shop.http.request("GET", f"{shop.admin_url}/_qrm/pipelines").json()
+        (floor,) = seen["explained"]["plugins"]
+        return int(floor["status"]["model"]["texts"]["explained"])
+
+    plain = shop.search("explained", size=10).json()
+    before = explained()
+    reply = shop.search("explained", headers={"x-qrm-debug": "true"}, size=10).json()
+
+    assert before == 0
+    assert explained() > 0
+    assert "ext" not in plain
+    assert ids(plain["hits"]["hits"]) == ids(reply["hits"]["hits"])
+    window = reply["ext"]["qrm"]["window"]
+    demoted = [hit for hit in window if hit.get("demoted")]
+    assert demoted
+    for hit in demoted:
+        said = hit["explanations"]["floor"]
+        assert hit["flagged_by"] == ["floor"]
+        assert said["score"] < said["min_score"]
+        assert said["class"] in said["classes"]
+        assert said["aspects"].keys() == {"category", "brand"}
+    assert all("_source" not in hit for hit in window)
 
 
 def test_hits_below_the_floor_are_dropped_and_counted(shop):

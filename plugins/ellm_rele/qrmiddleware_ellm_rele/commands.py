@@ -93,10 +93,11 @@ def student(
         qrm ellm-rele student ./work --to ./models/tiny --scratch 4000,2,128,2 --rate 5e-4
     """
     need_training(PACKAGE)
+    from qrmiddleware.distill.chains import ASPECTS
     from qrmiddleware.recipes.beginning import Tiny
     from qrmiddleware.recipes.fitting import Fitting
     from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
-    from qrmiddleware_ellm_rele.recipes.student import HELPERS, RECIPE, Weights, loss_of_labels
+    from qrmiddleware_ellm_rele.recipes.student import RECIPE, VERDICTS, Weights, loss_of_labels
 
     weights = Weights(hard, distribution, order, reasoning)
     plan = ReasonedPlan(
@@ -106,7 +107,8 @@ def student(
         layers_of(layers),
         share,
         labels,
-        helpers=HELPERS,
+        aspects=ASPECTS if reasoning else (),
+        verdicts=VERDICTS if reasoning else (),
         settings={"weights": asdict(weights)},
     )
     loss_of = loss_of_labels(plan, weights)

@@ -8,6 +8,7 @@ from qrmiddleware.recipes import command_options, gathering
 from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import read_student
+from qrmiddleware.students.reasons import reasons_of
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware.testing.students import make_student
 from qrmiddleware_ellm_rele.commands import app
@@ -45,7 +46,7 @@ def test_without_labels_it_says_who_makes_some(work):
 
 @pytest.mark.students
 @pytest.mark.timeout(300)
-def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
+def test_a_student_that_learnt_verdicts_says_why_beside_its_classes(work, tmp_path):
     done = run("student", str(work), "--to", str(tmp_path / "student"), *QUICK)
 
     assert done.exit_code == 0, done.exception
@@ -56,7 +57,26 @@ def test_a_student_that_learnt_verdicts_gives_classes_alone(work, tmp_path):
     assert manifest.provenance.teacher.startswith("reasoner:")
     with closing(CrossEncoder.open(tmp_path / "student", ONE_THREAD)) as student:
         scores = student.scores("kettle", ["Acme kettle 1 l red", "Acme toaster 1 l red"])
+        kettle, toaster = reasons_of(
+            student, "kettle", ["Acme kettle 1 l red", "Acme toaster 1 l red"]
+        )
     assert scores[0] > scores[1]
+    assert manifest.aspects == ("category", "brand", "model", "attribute")
+    assert manifest.parity.equal_verdicts >= 0.9
+    assert kettle.shown()["aspects"]["category"] == "match"
+    assert toaster.shown()["aspects"]["category"] == "mismatch"
+    assert kettle.shown()["aspects"]["brand"] == "unspecified"
+
+
+@pytest.mark.students
+@pytest.mark.timeout(300)
+def test_a_student_that_learnt_no_verdict_has_none(work, tmp_path):
+    told = ("--to", str(tmp_path / "student"), *QUICK, "--steps", "60", "--reasoning", "0")
+
+    done = run("student", str(work), *told)
+
+    assert done.exit_code == 0, done.exception
+    assert read_student(tmp_path / "student").manifest.aspects == ()
 
 
 @pytest.mark.students

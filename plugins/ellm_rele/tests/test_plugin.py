@@ -40,3 +40,21 @@ def test_to_list_the_plugin_no_library_for_students_is_loaded():
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
 
     assert not {"torch", "transformers", "ctranslate2", "numpy"} & set(loaded)
+
+
+def test_it_explains_by_the_students_aspects_and_only_when_it_is_asked_to(tmp_path):
+    aspects = ("category", "brand", "model", "attribute")
+    folder = make_student(tmp_path / "s", gains=(1.0, 0.5, 0.0, 0.0), aspects=aspects)
+    plugin = EllmRele(EllmRele.Settings(model=folder, runtime=QUICK, min_score=0.3))
+    plugin.qrm_startup()
+    query = Query("red shoe")
+
+    plugin.qrm_filter(query, HITS)
+    before = plugin.qrm_status()["model"]["texts"]["explained"]
+    said = plugin.qrm_explain(query, HITS)
+
+    assert before == 0
+    assert all(tuple(each["aspects"]) == aspects for each in said)
+    verdicts = {verdict for each in said for verdict in each["aspects"].values()}
+    assert verdicts <= {"match", "mismatch", "unspecified"}
+    plugin.qrm_shutdown()

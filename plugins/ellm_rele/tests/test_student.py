@@ -116,3 +116,14 @@ def test_without_a_chain_nothing_is_learnt_of_aspects(torch, encoder):
 
     assert loss.item() == 0.0
     assert not encoder.model.classifier.weight.grad.any()
+
+
+@pytest.mark.students
+def test_a_student_without_logits_for_verdicts_learns_classes_alone(torch):
+    made = tiny_encoder(
+        [*TEXTS.values()] * 3, num_labels=4, vocabulary=60, layers=2, hidden=16, heads=2
+    )
+
+    whole, without = loss_of(made), loss_of(made, reasoning=0.0)
+
+    assert whole.item() == without.item() > 0

@@ -8,6 +8,8 @@ from qrmiddleware.students.bi_encoder import BiEncoder
 from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import StudentFolder
 from qrmiddleware.students.generator import DecodingOptions, Generator
+from qrmiddleware.students.opening import open_folder
+from qrmiddleware.students.reasons import Reasons, reasons_of
 from qrmiddleware.students.settings import RuntimeSettings
 
 _SETTINGS = RuntimeSettings(device="cpu", inter_threads=1, intra_threads=1, cache_bytes=0)
@@ -29,6 +31,23 @@ def answer(student: StudentFolder, probes: Sequence[Probe]) -> str:
                 return _texts(student, texts_of(probes))
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def reasons(student: StudentFolder, query: str, texts: Sequence[str]) -> list[Reasons]:
+    """Score texts for a query, and say why; a bi-encoder has a score only.
+
+    Raises:
+        ConfigError: If the student cannot be loaded, or a number of its answers is not finite.
+    """
+    opened = open_folder(student, _SETTINGS)
+    try:
+        if isinstance(opened, CrossEncoder):
+            return reasons_of(opened, query, texts)
+        return [Reasons(score, {}, {}) for score in opened.scores(query, texts).tolist()]
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    finally:
+        opened.close()
 
 
 def _scores(student: StudentFolder, probes: Sequence[Probe]) -> str:

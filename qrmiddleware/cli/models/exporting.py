@@ -16,6 +16,7 @@ from qrmiddleware.cli.models.thresholds import (
     DifferenceOption,
     EqualOption,
     ProbesOption,
+    VerdictsOption,
     probes_from,
     thresholds_of,
 )
@@ -53,6 +54,15 @@ def export(
         str,
         typer.Option(metavar="GAIN,…", help="What each class is worth, 0 to 1; ESCI's are known."),
     ] = "",
+    aspects: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…", help="What a classifier's logits behind its classes have verdicts on."
+        ),
+    ] = "",
+    verdicts: Annotated[
+        str, typer.Option(metavar="NAME,…", help="A logit each, aspect by aspect.")
+    ] = "",
     pooling: Annotated[
         Pooling | None,
         typer.Option(help="Of a bi-encoder; else as sentence-transformers says, or mean."),
@@ -82,6 +92,7 @@ def export(
     float32_difference: DifferenceOption = DIFFERENCE,
     correlation: CorrelationOption = CORRELATION,
     equal_outputs: EqualOption = EQUAL,
+    equal_verdicts: VerdictsOption = EQUAL,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a student that lies there.")
     ] = False,
@@ -99,6 +110,8 @@ def export(
         qrm models export ./esci-bert --to models/relevance --fields title,brand
 
         qrm models export ./classifier --to models/filter --labels no,yes --gains 0,1
+
+        qrm models export ./mkd --to models/mkd --aspects category,brand --verdicts match,mismatch
 
         qrm models export minilm --to models/vectors --stored float32
 
@@ -136,12 +149,16 @@ def export(
             languages=_names(languages),
             labels=_names(labels),
             gains=_numbers(gains),
+            aspects=_names(aspects),
+            verdicts=_names(verdicts),
             pooling=pooling,
             stored=stored,
             inputs=Inputs(**inputs),
             provenance=Provenance(licence=licence, notes=notes),
             probes=probes_from(probes),
-            thresholds=thresholds_of(float32_difference, correlation, equal_outputs),
+            thresholds=thresholds_of(
+                float32_difference, correlation, equal_outputs, equal_verdicts
+            ),
             replace=replace,
             tell=lambda step: progress.update(task, description=step, advance=1),
         )

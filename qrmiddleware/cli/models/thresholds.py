@@ -37,10 +37,18 @@ EqualOption: TypeAlias = Annotated[
         min=0.0, max=1.0, help="Least share of a generator's greedy outputs that stay the same."
     ),
 ]
+VerdictsOption: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1.0, help="Least share of a cross-encoder's verdicts that stay the same."
+    ),
+]
 DIFFERENCE, CORRELATION, EQUAL = 1e-3, 0.98, 0.9
 
 
-def thresholds_of(difference: float, correlation: float, equal: float) -> "Thresholds":
+def thresholds_of(
+    difference: float, correlation: float, equal: float, equal_verdicts: float
+) -> "Thresholds":
     """Put what must be reached together."""
     from qrmiddleware.distill.exporting.parity import Thresholds  # noqa: PLC0415 - loads numpy
 
@@ -49,6 +57,7 @@ def thresholds_of(difference: float, correlation: float, equal: float) -> "Thres
         correlation=correlation,
         cosine=correlation,
         equal_outputs=equal,
+        equal_verdicts=equal_verdicts,
     )
 
 

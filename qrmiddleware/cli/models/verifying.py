@@ -15,6 +15,7 @@ from qrmiddleware.cli.models.thresholds import (
     DifferenceOption,
     EqualOption,
     ProbesOption,
+    VerdictsOption,
     probes_from,
     thresholds_of,
 )
@@ -39,6 +40,7 @@ def verify(
     float32_difference: DifferenceOption = DIFFERENCE,
     correlation: CorrelationOption = CORRELATION,
     equal_outputs: EqualOption = EQUAL,
+    equal_verdicts: VerdictsOption = EQUAL,
 ) -> None:
     """Check a student's hashes, load it on the CPU, and let it answer probes.
 
@@ -59,7 +61,7 @@ def verify(
     asked = probes_from(probes)
     _say(_answers(student, asked))
     if checkpoint is not None:
-        thresholds = thresholds_of(float32_difference, correlation, equal_outputs)
+        thresholds = thresholds_of(float32_difference, correlation, equal_outputs, equal_verdicts)
         with err.status(f"comparing with {checkpoint}"):
             parity = _compare(checkpoint, student, asked, thresholds)
         _say(f"it says what {checkpoint} says: {describe_parity(parity)}")
@@ -72,6 +74,8 @@ def describe_parity(parity: Parity) -> str:
         parts.append(f"correlation {parity.correlation:.4f} as stored")
     if parity.equal_outputs is not None:
         parts.append(f"{parity.equal_outputs:.1%} equal outputs as stored")
+    if parity.equal_verdicts is not None:
+        parts.append(f"{parity.equal_verdicts:.1%} equal verdicts as stored")
     return ", ".join(parts)
 
 

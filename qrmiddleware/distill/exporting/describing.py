@@ -43,6 +43,8 @@ class Wishes:
     languages: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     gains: tuple[float, ...] = ()
+    aspects: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     pooling: Pooling | None = None
     stored: Stored = "int8"
     inputs: Inputs | None = None
@@ -77,6 +79,8 @@ def describe(reference: Reference, wishes: Wishes) -> Manifest:
         labels=labels,
         gains=_gains(checkpoint, labels, wishes.gains),
         calibration=wishes.calibration,
+        aspects=wishes.aspects,
+        verdicts=wishes.verdicts,
         provenance=_provenance(checkpoint, wishes.provenance),
         quality=dict(wishes.quality),
         files={},
@@ -113,7 +117,7 @@ def _labels(checkpoint: Checkpoint, wishes: Wishes) -> tuple[str, ...]:
             message = f"labels and gains are of a cross_encoder, and this is a {checkpoint.kind}"
             raise ConfigError(message)
         return ()
-    found = checkpoint.labels
+    found = _classes(checkpoint, len(wishes.aspects) * len(wishes.verdicts))
     if wishes.labels and len(wishes.labels) != len(found):
         message = (
             f"{len(wishes.labels)} labels are given, and {checkpoint.folder} has "
@@ -121,6 +125,20 @@ def _labels(checkpoint: Checkpoint, wishes: Wishes) -> tuple[str, ...]:
         )
         raise ConfigError(message.removesuffix(": "))
     return wishes.labels or found
+
+
+def _classes(checkpoint: Checkpoint, helpers: int) -> tuple[str, ...]:
+    """Return what the first logits are called, without those of verdicts on aspects behind them."""
+    if not helpers:
+        return checkpoint.labels
+    left = len(checkpoint.labels) - helpers
+    if left < 1:
+        message = (
+            f"{checkpoint.folder} has {len(checkpoint.labels) or 1} logits, and verdicts on "
+            f"aspects alone need {helpers}, behind those of its classes"
+        )
+        raise ConfigError(message)
+    return checkpoint.labels[:left] if left > 1 else ()
 
 
 def _gains(

@@ -61,6 +61,8 @@ def export_student(
     languages: Sequence[str] = (),
     labels: Sequence[str] = (),
     gains: Sequence[float] = (),
+    aspects: Sequence[str] = (),
+    verdicts: Sequence[str] = (),
     pooling: Pooling | None = None,
     stored: Stored = "int8",
     inputs: Inputs | None = None,
@@ -84,6 +86,8 @@ def export_student(
         labels: Names for a cross-encoder's classes, in the order of its logits; the
             checkpoint's own if empty.
         gains: What each class is worth, 0..1; ESCI's are known, others must be given.
+        aspects: Of which a cross-encoder's logits behind those of its classes say something.
+        verdicts: What they say; a logit for each verdict on each aspect, aspect by aspect.
         pooling: Of a bi-encoder; what sentence-transformers says if not given, else the mean.
         stored: Precision of the stored weights.
         inputs: What it was trained to read; ``token_types`` and ``lowercase`` are looked up.
@@ -110,6 +114,8 @@ def export_student(
         languages=tuple(languages),
         labels=tuple(labels),
         gains=tuple(gains),
+        aspects=tuple(aspects),
+        verdicts=tuple(verdicts),
         pooling=pooling,
         stored=stored,
         inputs=inputs,
@@ -178,7 +184,8 @@ def _write_parts(reference: Reference, student: Manifest, folder: Path) -> None:
 def _head(reference: Reference, student: Manifest) -> HeadWeights | None:
     source = reference.checkpoint
     if student.kind == "cross_encoder" and source.family.head is not None:
-        return classifier_head(reference.model, source.family.head)
+        found = classifier_head(reference.model, source.family.head)
+        return found.with_aspects(len(student.aspects) * len(student.verdicts))
     surrounding = source.sentence_transformer
     if surrounding is not None and surrounding.dense is not None:
         return dense_head(surrounding.dense)

@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,12 +40,23 @@ class HeadWeights:
 
     Attributes:
         tensors: ``dense.weight``, ``dense.bias``, ``out.weight``, ``out.bias``; either layer may be
-            missing.
+            missing. ``aspects.weight`` and ``aspects.bias`` where the student has aspects.
         activation: After the dense layer.
     """
 
     tensors: Mapping[str, Numbers]
     activation: Activation = "identity"
+
+    def with_aspects(self, count: int) -> Self:
+        """Make the last ``count`` logits those of verdicts on aspects; the others stay."""
+        if not count:
+            return self
+        tensors = dict(self.tensors)
+        for part in ("weight", "bias"):
+            logits = tensors[f"out.{part}"]
+            tensors[f"out.{part}"] = np.ascontiguousarray(logits[:-count])
+            tensors[f"aspects.{part}"] = np.ascontiguousarray(logits[-count:])
+        return replace(self, tensors=tensors)
 
     def write(self, path: Path) -> None:
         """Write ``head.safetensors``."""

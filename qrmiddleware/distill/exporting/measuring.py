@@ -69,14 +69,29 @@ def _of_scores(
     served = CrossEncoder.open(student.path, as_stored(student.manifest))
     try:
         ours = np.concatenate([served.logits(query, [text]) for query, text in probes])
+        verdicts = np.concatenate([served.verdicts(query, [text]) for query, text in probes])
     finally:
         served.close()
-    gains = student.manifest.gains
+    gains, classes = student.manifest.gains, ours.shape[1]
     return Parity(
         probes=len(probes),
         float32_difference=largest_difference(_encoded(plain, student, rows), theirs),
-        correlation=rank_correlation(_scores(ours, gains), _scores(theirs, gains)),
+        correlation=rank_correlation(_scores(ours, gains), _scores(theirs[:, :classes], gains)),
+        equal_verdicts=_equal_verdicts(verdicts, theirs[:, classes:]),
     )
+
+
+def _equal_verdicts(ours: Floats, theirs: Floats) -> float | None:
+    """Return the share of all probes' aspects with the same likeliest verdict.
+
+    Args:
+        ours: Shape (probes, aspects, verdicts).
+        theirs: Logits, shape (probes, aspects x verdicts).
+    """
+    if not ours.size:
+        return None
+    said, wanted = (each.argmax(axis=2).ravel() for each in (ours, theirs.reshape(ours.shape)))
+    return share_equal(said.tolist(), wanted.tolist())
 
 
 def _of_vectors(
@@ -107,8 +122,11 @@ def _pooled_by(reference: Reference, student: StudentFolder, texts: Sequence[str
 
 def _encoded(plain: Path, student: StudentFolder, rows: Sequence[tuple[Ids, Ids]]) -> Floats:
     pooling = student.manifest.architecture.pooling or "mean"
-    model = converted.open_encoder(plain)
-    return _head_of(student)(converted.encode(model, rows, pooling))
+    model, head = converted.open_encoder(plain), _head_of(student)
+    vectors = converted.encode(model, rows, pooling)
+    if head.aspects is None:
+        return head(vectors)
+    return np.concatenate([head(vectors), head.verdicts(vectors)], axis=1)
 
 
 def _head_of(student: StudentFolder) -> Head:

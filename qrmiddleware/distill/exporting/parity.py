@@ -22,12 +22,14 @@ class Thresholds:
         correlation: Least rank correlation of a cross-encoder's scores as stored.
         cosine: Least mean cosine of a bi-encoder's vectors as stored.
         equal_outputs: Least share of a generator's greedy outputs as stored that are equal.
+        equal_verdicts: Least share of a cross-encoder's verdicts on aspects as stored that are.
     """
 
     float32_difference: float = 1e-3
     correlation: float = 0.98
     cosine: float = 0.98
     equal_outputs: float = 0.9
+    equal_verdicts: float = 0.9
 
 
 DEFAULTS: Final = Thresholds()
@@ -65,6 +67,12 @@ def check_parity(
         problems.append(
             f"as {stored}, {what} is {shown}, and must be {least:g}: store float16 or float32, "
             "or allow less"
+        )
+    verdicts = parity.equal_verdicts
+    if verdicts is not None and not verdicts >= thresholds.equal_verdicts:
+        problems.append(
+            f"as {stored}, the share of equal verdicts on aspects is {verdicts:.4f}, and must be "
+            f"{thresholds.equal_verdicts:g}: store float16 or float32, or allow less"
         )
     if problems:
         listed = "; ".join(problems)

@@ -4,7 +4,9 @@ import json
 import re
 
 import pytest
+import yaml
 
+from qrmiddleware.testing.students import make_student
 from qrmiddleware.upstream.embedded.engine import EmbeddedEngine
 
 
@@ -116,3 +118,25 @@ def test_an_index_without_a_pipeline_is_said(qrm, shop):
 
     assert ran.code == 1
     assert "no pipeline serves this index" in ran.err
+
+
+def test_what_a_filter_flagged_is_explained_by_who_did(qrm, shop, tmp_path):
+    folder = make_student(tmp_path / "s", gains=(1.0, 0.5), aspects=("category", "brand"))
+    student = {"plugin": "walmart_kd", "model": str(folder), "min_score": 1.0}
+    config = yaml.safe_load(shop.read_text())
+    config["pipelines"]["default"] |= {
+        "timeout_ms": 10_000,
+        "fields": ["title"],
+        "filters": [{**student, "action": "drop", "tag": "floor"}],
+    }
+    shop.write_text(yaml.safe_dump(config))
+
+    ran = qrm("explain", "laptop", "-c", shop, "-i", "shop", "--fields", "title")
+
+    assert ran.code == 0
+    words = re.sub(r"[\s│]", "", ran.out)
+    assert words.count("dropped") == 2
+    assert "flaggedbyfloor" in words
+    assert re.search(
+        r"category(match|mismatch|unspecified),brand(match|mismatch|unspecified)", words
+    )

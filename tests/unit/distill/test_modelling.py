@@ -5,7 +5,6 @@ import pytest
 
 from qrmiddleware.distill import modelling
 from qrmiddleware.distill.modelling import (
-    keep_logits,
     load_classifier,
     load_encoder,
     tiny_encoder,
@@ -30,17 +29,6 @@ def scores(encoder):
     encoder.model.eval()
     inputs = encoder.tokenizer("lamp", "desk lamp", return_tensors="pt")
     return encoder.model(**inputs).logits[0].tolist()
-
-
-def test_logits_that_only_helped_to_learn_are_dropped(tmp_path):
-    encoder = tiny(num_labels=5)
-    before = scores(encoder)
-
-    keep_logits(encoder.model, 2)
-    encoder.save(tmp_path)
-
-    assert scores(encoder) == before[:2]
-    assert scores(load_encoder(str(tmp_path), num_labels=2)) == pytest.approx(before[:2], abs=1e-6)
 
 
 def test_the_same_seed_makes_the_same_model_and_leaves_chance_alone(torch):

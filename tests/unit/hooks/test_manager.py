@@ -1,5 +1,6 @@
 from concurrent.futures import CancelledError
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -201,7 +202,7 @@ def test_a_hook_that_is_not_marked_is_refused():
 
 
 def test_a_plugin_without_a_hook_is_refused():
-    with pytest.raises(ConfigError, match="implements no hook; hooks are: qrm_filter"):
+    with pytest.raises(ConfigError, match="implements no hook; hooks are: qrm_explain"):
         Hooks({"nothing": object()})
 
 
@@ -374,3 +375,41 @@ def test_a_status_is_shown_as_json_holds_it_and_never_fails(says, shown):
 
 def test_a_plugin_without_the_hook_has_no_status():
     assert Hooks({"judge": Judge(None)}).status("judge") is None
+
+
+def explaining(answer):
+    class Explains:
+        @hookimpl
+        def qrm_explain(self, query, hits):
+            return answer
+
+    return Hooks({"a": Explains()})
+
+
+def test_explanations_are_texts_and_what_json_holds():
+    hooks = explaining(["too far", MappingProxyType({"score": 0.5, 1: ("a",)}), None])
+
+    said = hooks.explain("a", Query("q"), make_hits("x", "y", "z"))
+
+    assert said == ("too far", {"score": 0.5, "1": ["a"]}, None)
+
+
+def test_nothing_may_be_explained():
+    assert explaining(None).explain("a", Query("q"), make_hits("x")) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (["a", "b"], "2 answers for 1 hits"),
+        ("a", "returned str, not a sequence"),
+        ([3], "an explanation is a int, no text and no mapping"),
+        ([{"a": object()}], "cannot be sent as JSON"),
+        ([{"a": "\ud800"}], "cannot be sent as JSON"),
+    ],
+)
+def test_an_explanation_that_breaks_the_contract_is_the_plugins_error(answer, problem):
+    with pytest.raises(PluginError, match=problem) as caught:
+        explaining(answer).explain("a", Query("q"), make_hits("x"))
+
+    assert (caught.value.plugin, caught.value.hook) == ("a", "qrm_explain")

@@ -14,7 +14,14 @@ from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.model import Boost, Hit, Restriction, Rewrite
 from qrmiddleware.pipeline.options import MergeOptions, Options
 from qrmiddleware.pipeline.search import blind_search, count, search
-from qrmiddleware.pipeline.steps import AskFilters, AskRewards, AskRewriters, Relay, Trip
+from qrmiddleware.pipeline.steps import (
+    AskExplanations,
+    AskFilters,
+    AskRewards,
+    AskRewriters,
+    Relay,
+    Trip,
+)
 
 POLICIES = ("dis_max", "should", "rrf", "linear", "append", "quota")
 WORDS = ("red", "blue", "shoe", "boot", "lace", "sock")
@@ -74,6 +81,7 @@ class Shop:
     proposals: dict[str, Any]
     seen: tuple[Hit, ...] = ()
     trips: int = 0
+    judged: Any = None
 
     def answer(self, step):
         match step:
@@ -86,6 +94,10 @@ class Shop:
             case AskRewards(hits=hits):
                 self.seen = hits
                 return {"margin": [float(number(hit) * 7 % 11) for hit in hits]}
+            case AskExplanations(judged=judged):
+                self.judged = judged
+                told = [f"margin of {hit.doc_id}" for hit in judged["margin"]]
+                return {"margin": told, "relevance": [None] * len(judged["relevance"])}
             case Trip(bodies=bodies, name="count"):
                 return [self.engine.count(body) for body in bodies]
             case Trip(bodies=bodies):
@@ -451,3 +463,75 @@ def test_debug_output_says_where_each_hit_comes_from(make_engine):
         {"found_by": ["red"], "upstream_score": 1.0, "upstream_rank": 1, "reward": 1.0},
         {"found_by": ["blue"], "upstream_score": 0.3, "upstream_rank": 2, "reward": 0.0},
     ]
+
+
+def explained(make_engine, action, *, explains=True, window=6, offset=0):
+    """A page of two of seven red products, of which a filter flags every third."""
+    shop = Shop(make_engine([{"title": "red"}] * 7), {})
+    shop.filters = ("relevance",)
+    options = Options(
+        filters={"relevance": action}, reward_weights={"margin": 1.0}, rank_window_size=window
+    )
+    body = {"query": {"match": {"title": "red"}}, "size": 2, "from": offset}
+    answer = shop.drive(search(request_of(body), options, explains=explains))
+    return shop, json.loads(answer.render({}, debug=explains))
+
+
+def test_without_debug_nobody_is_asked_why(make_engine):
+    shop, reply = explained(make_engine, "demote", explains=False)
+
+    assert shop.judged is None
+    assert all("_qrm" not in hit for hit in reply["hits"]["hits"])
+    assert "ext" not in reply
+
+
+def test_plugins_are_asked_why_about_the_hits_that_they_judged(make_engine):
+    shop, _ = explained(make_engine, "demote")
+
+    asked = {name: [hit.doc_id for hit in hits] for name, hits in shop.judged.items()}
+    assert asked == {
+        "relevance": ["d1", "d2", "d3", "d4", "d5", "d6"],
+        "margin": ["d1", "d2", "d4", "d5"],
+    }
+
+
+def test_shown_hits_have_the_explanations_of_all_who_have_one(make_engine):
+    _, reply = explained(make_engine, "demote")
+
+    said = {hit["_id"]: hit["_qrm"]["explanations"] for hit in reply["hits"]["hits"]}
+    assert said == {doc_id: {"margin": f"margin of {doc_id}"} for doc_id in said}
+    assert len(said) == 2
+
+
+def test_the_windows_other_hits_that_moved_say_where_they_went_and_who_flagged_them(make_engine):
+    _, demoted = explained(make_engine, "demote")
+    _, dropped = explained(make_engine, "drop")
+
+    assert ids(demoted["hits"]["hits"]) == ids(dropped["hits"]["hits"]) == ["d1", "d4"]
+    window = {hit["_id"]: hit for hit in demoted["ext"]["qrm"]["window"]}
+    assert {name: hit["rank"] for name, hit in window.items()} == {
+        "d2": 3,
+        "d3": 5,
+        "d5": 4,
+        "d6": 6,
+    }
+    assert window["d3"]["flagged_by"] == ["relevance"]
+    assert (window["d3"]["demoted"], window["d3"]["upstream_rank"]) == (True, 3)
+    assert window["d2"]["explanations"] == {"margin": "margin of d2"}
+    assert "flagged_by" not in window["d2"]
+    gone = {hit["_id"] for hit in dropped["ext"]["qrm"]["window"] if hit["rank"] is None}
+    assert gone == {"d3", "d6"}
+    assert dropped["ext"]["qrm"]["filtered"] == 2
+
+
+def test_a_page_behind_the_window_has_nothing_to_explain(make_engine):
+    shop = Shop(make_engine([{"title": "red"}] * 5 + [{"title": "blue"}]), {"a": [Rewrite("blue")]})
+    options = Options(reward_weights={"margin": 1.0}, rank_window_size=2)
+    body = {"query": {"match": {"title": "red"}}, "from": 4}
+
+    answer = shop.drive(search(request_of(body), options, explains=True))
+
+    assert shop.judged is None
+    reply = json.loads(answer.render({"a": 1}, debug=True))
+    assert reply["ext"]["qrm"] == {"a": 1}
+    assert all("explanations" not in hit["_qrm"] for hit in reply["hits"]["hits"])

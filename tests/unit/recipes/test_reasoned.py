@@ -1,8 +1,10 @@
 from dataclasses import replace
 
 import pytest
+from safetensors.numpy import load_file
 
 from qrmiddleware.distill.classes import read_classes
+from qrmiddleware.distill.label_store import LabelStore, read_labels
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import gathering
 from qrmiddleware.recipes.beginning import Tiny
@@ -11,7 +13,8 @@ from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
 
 pytestmark = pytest.mark.students
 FITTING = Fitting(120, 5e-3, max_tokens=32)
-PLAN = ReasonedPlan("some_system", FITTING, Tiny(400, 2, 32, 2), helpers=3, settings={"told": 1})
+PLAN = ReasonedPlan("some_system", FITTING, Tiny(400, 2, 32, 2), settings={"told": 1})
+ASPECTS = {"aspects": ("category", "brand", "model", "attribute"), "verdicts": ("yes", "no")}
 
 
 @pytest.fixture
@@ -41,12 +44,32 @@ def worth(encoder, texts, labels):
 
 
 @pytest.mark.timeout(300)
-def test_what_helped_to_learn_is_in_no_student(work, tmp_path):
-    made = learn_reasoned(work, PLAN, tmp_path / "student", loss_of=worth)
+def test_a_student_keeps_what_learnt_verdicts_beside_its_classes(work, tmp_path):
+    plan = replace(PLAN, **ASPECTS)
+
+    made = learn_reasoned(work, plan, tmp_path / "student", loss_of=worth)
 
     assert made.labels == ("exact", "substitute", "complement", "irrelevant")
     assert (made.provenance.recipe, made.provenance.settings["told"]) == ("some_system", 1)
     assert made.provenance.seen_folds == (0,)
+    assert (made.aspects, made.verdicts) == (ASPECTS["aspects"], ASPECTS["verdicts"])
+    assert made.parity.equal_verdicts >= 0.9
+    head = load_file(tmp_path / "student" / "head.safetensors")
+    assert (head["out.weight"].shape, head["aspects.weight"].shape) == ((4, 32), (8, 32))
+
+
+@pytest.mark.timeout(300)
+def test_where_no_reason_is_a_chain_there_are_no_verdicts_to_keep(work, tmp_path):
+    file = work / gathering.REASON_LABELS
+    prose = [replace(label, reason="It fits.") for label in read_labels(file)]
+    with LabelStore(tmp_path / "prose.jsonl") as store:
+        for label in prose:
+            store.add(label)
+    plan = replace(PLAN, labels=tmp_path / "prose.jsonl", **ASPECTS)
+
+    made = learn_reasoned(work, plan, tmp_path / "student", loss_of=worth)
+
+    assert (made.aspects, made.verdicts, made.parity.equal_verdicts) == ((), (), None)
 
 
 def test_without_labels_it_says_who_makes_some(work, tmp_path):

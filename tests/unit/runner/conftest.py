@@ -50,6 +50,11 @@ def make_pipeline() -> Iterator[Callable[..., Pipeline]]:
             hooks=hooks,
             members=members,
             pool=pool,
+            explainers=tuple(
+                Member(name, None, ignore_failure=True, breaker=breaker())
+                for name in plugins
+                if "qrm_explain" in hooks.of(name)
+            ),
         )
 
     yield make

@@ -89,18 +89,18 @@ def engine(make_engine):
     return make_engine(DOCS)
 
 
-def steps_of(pipeline, body=BODY):
+def steps_of(pipeline, body=BODY, *, explains=False):
     request = parse_search(read_body(json.dumps(body).encode()).tree, Parameters())
-    return search(request, pipeline.options)
+    return search(request, pipeline.options, explains=explains)
 
 
-async def serve(pipeline, engine, *, timeout_ms=None, blocking=False):
+async def serve(pipeline, engine, *, timeout_ms=None, blocking=False, explains=False):
     run = Run.of(pipeline, timeout_ms, blocking=blocking)
 
     async def travel(trip: Trip):
         return [engine.search(body) for body in trip.bodies]
 
-    return run, await drive(steps_of(pipeline), run, travel)
+    return run, await drive(steps_of(pipeline, explains=explains), run, travel)
 
 
 def ids(answer):
@@ -385,3 +385,73 @@ async def test_debug_output_shows_decisions_calls_and_what_was_asked(make_pipeli
     assert json.loads(section["searches"][0]) == engine.asked[0]
     assert section["rank_window_size"] == 100
     json.dumps(section)
+
+
+class Talkative(Lengthy):
+    """Explains, if it is let to."""
+
+    def __init__(self, delay_s=0.0, problem=None):
+        super().__init__()
+        self.explain_s, self.problem, self.asked, self.left_s = delay_s, problem, 0, 0.0
+
+    @hookimpl
+    def qrm_explain(self, query, hits):
+        self.asked += 1
+        self.left_s = patience().left_s()
+        time.sleep(self.explain_s)
+        if self.problem:
+            raise self.problem
+        return [{"length": len(hit.source["title"])} for hit in hits]
+
+
+async def test_who_judges_is_asked_why_only_where_that_is_wanted(make_pipeline, engine):
+    plugin = Talkative()
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=3.0)
+
+    plain, _ = await serve(pipeline, engine)
+    assert plugin.asked == 0
+    run, answer = await serve(pipeline, engine, explains=True)
+
+    assert [call.hook for call in plain.calls] == ["qrm_filter", "qrm_reward"]
+    assert [call.hook for call in run.calls] == ["qrm_filter", "qrm_reward", "qrm_explain"]
+    assert run.timings_s.keys() - plain.timings_s.keys() == {"explain"}
+    origins = dict(zip(ids(answer), answer.provenance(), strict=True))
+    assert origins["d1"]["explanations"] == {"margin": {"length": 8}}
+
+
+async def test_explaining_takes_no_time_from_judging(make_pipeline, engine):
+    plugin = Talkative()
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=3.0)
+
+    assert Run.of(pipeline).share_s() == pytest.approx(1.5)
+    await serve(pipeline, engine, explains=True, timeout_ms=2_000)
+
+    assert plugin.left_s == pytest.approx(2.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "status"),
+    [
+        (Talkative(problem=RuntimeError("boom")), "error"),
+        (Talkative(problem=OverloadError("full")), "saturated"),
+        (Talkative(delay_s=0.3), "timeout"),
+    ],
+)
+async def test_a_failing_explanation_costs_nothing_but_itself(
+    make_pipeline, engine, plugin, status
+):
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=0.2, breaker=lambda: Breaker(1, 10))
+
+    run, answer = await serve(pipeline, engine, explains=True)
+    again, _ = await serve(pipeline, engine, explains=True)
+
+    assert ids(answer) == ids((await serve(pipeline, engine))[1])
+    assert [(call.hook, call.status) for call in run.calls] == [
+        ("qrm_filter", "success"),
+        ("qrm_reward", "success"),
+        ("qrm_explain", status),
+    ]
+    assert run.degraded == {}
+    assert all("explanations" not in origin for origin in answer.provenance())
+    assert [call.status for call in again.calls][:2] == ["success", "success"]
+    assert again.calls[2].status == ("saturated" if status == "saturated" else "open_circuit")

@@ -64,11 +64,19 @@ class Judge:
         return [0.0] * len(hits)
 
 
+class Critic(Judge):
+    """Says why, too."""
+
+    @hookimpl
+    def qrm_explain(self, hits):
+        return ["so"] * len(hits)
+
+
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
     """Install the plugins of this module."""
     NOTES.clear()
-    here = {"rewriter": "Rewriter", "judge": "Judge"}
+    here = {"rewriter": "Rewriter", "judge": "Judge", "critic": "Critic"}
     points = [EntryPoint(n, f"{__name__}:{value}", "qrmiddleware") for n, value in here.items()]
     monkeypatch.setattr(
         plugins, "entry_points", lambda group: EntryPoints(points).select(group=group)
@@ -128,7 +136,7 @@ def test_plugins_are_made_with_their_options(make):
     [
         (
             {"rewriters": [{"plugin": "none"}]},
-            "pipelines.shop.rewriters: no plugin 'none' is installed; installed are: judge, ",
+            "pipelines.shop.rewriters: no plugin 'none' is installed; installed are: critic, ",
         ),
         (
             {"rewriters": [{"plugin": "rewriter", "text": []}]},
@@ -216,3 +224,22 @@ def test_without_observers_nothing_is_done(make):
     (pipeline,) = make(shop={"filters": [{"plugin": "judge"}]})
 
     assert pipeline.observe(Trace(Query("q"), "shop", "handled")) is None
+
+
+def test_of_filters_and_rewards_those_explain_that_can_and_their_failures_are_ignored(make):
+    (pipeline,) = make(
+        shop={
+            "rewriters": [{"plugin": "rewriter"}],
+            "filters": [{"plugin": "critic", "ignore_failure": False, "timeout_ms": 5}],
+            "rewards": [{"plugin": "judge"}],
+        }
+    )
+
+    (explainer,) = pipeline.explainers
+    assert (explainer.name, explainer.ignore_failure, explainer.timeout_s) == (
+        "critic",
+        True,
+        0.005,
+    )
+    assert explainer.breaker is not pipeline.members["qrm_filter"][0].breaker
+    assert pipeline.stages == 3

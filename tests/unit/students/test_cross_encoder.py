@@ -247,3 +247,80 @@ def test_shares_threads_with_none_after_it_is_closed(folder):
 
 def test_the_manifest_is_at_hand(student):
     assert student.manifest.inputs == Inputs(max_query_tokens=8, max_tokens=32, token_types=True)
+
+
+ASPECTS = {"aspects": ("brand", "model"), "verdicts": ("match", "mismatch", "unspecified")}
+
+
+@pytest.fixture
+def aspects_head(folder):
+    """The layer for classes of the student in ``folder``, and beside it one for aspects."""
+    drawn = np.random.default_rng(5).normal(0, 1, (6, 8)).astype(np.float32)
+    return load_file(folder / "head.safetensors") | {"aspects.weight": drawn}
+
+
+def test_verdicts_are_probabilities_of_what_the_aspects_layer_gives(aspects_head, make_student):
+    folder = make_student(head=aspects_head, **CLASSES, **ASPECTS)
+    student = CrossEncoder.open(folder, PLAIN)
+
+    found = student.verdicts("red", ["shoe", "toner", "shoe"])
+
+    logits = aspects_head["aspects.weight"] @ pooled_text(folder, "red", "toner")
+    powers = np.exp(logits.reshape(2, 3))
+    np.testing.assert_allclose(found[1], powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+    assert found.shape == (3, 2, 3)
+    assert (found[0] == found[2]).all()
+    assert student.verdicts("red", []).shape == (0, 2, 3)
+    student.close()
+
+
+def test_scores_cost_the_same_with_aspects_as_without(aspects_head, make_student, folder):
+    explaining = make_student(head=aspects_head, **CLASSES, **ASPECTS)
+    one, two = (CrossEncoder.open(each, PLAIN) for each in (folder, explaining))
+    texts = ["red shoe", "shoe", "toner"]
+
+    assert (one.scores("red", texts) == two.scores("red", texts)).all()
+
+    costs = [(each.counters, each.status().queue.rows) for each in (one, two)]
+    assert costs[0] == costs[1]
+    assert costs[1][0].explained == 0
+    one.close()
+    two.close()
+
+
+def test_a_layer_that_nobody_asks_is_not_computed(aspects_head, make_student):
+    head = aspects_head | {"aspects.weight": np.full((6, 8), 3e38, np.float32)}  # overflows
+    student = CrossEncoder.open(make_student(head=head, **CLASSES, **ASPECTS), PLAIN)
+
+    assert np.isfinite(student.scores("red", ["shoe"])).all()
+    with pytest.raises(ValueError, match="numbers that are not finite"):
+        student.verdicts("red", ["shoe"])
+    student.close()
+
+
+def test_verdicts_on_cached_pairs_are_computed_and_their_scores_are_not(aspects_head, make_student):
+    student = CrossEncoder.open(make_student(head=aspects_head, **CLASSES, **ASPECTS), PLAIN)
+    student.scores("red", ["shoe", "toner"])
+    rows = student.status().queue.rows
+
+    student.verdicts("red", ["shoe", "toner", "shoe"])
+    student.scores("red", ["shoe", "toner"])
+
+    assert student.counters == Counters(asked=4, cached=2, scored=2, explained=2)
+    assert student.status().queue.rows == rows + 2
+    student.close()
+
+
+def test_a_student_without_aspects_computes_no_verdicts(student):
+    before = student.status().queue.rows
+
+    assert student.verdicts("red", ["shoe", "toner"]).shape == (2, 0, 0)
+    assert student.status().queue.rows == before
+
+
+def test_verdicts_that_nobody_waits_for_are_cancelled(aspects_head, make_student):
+    student = CrossEncoder.open(make_student(head=aspects_head, **CLASSES, **ASPECTS), PLAIN)
+
+    with pytest.raises(CancelledError):
+        student.verdicts("red", ["shoe"], wanted=lambda: False)
+    student.close()

@@ -1,10 +1,17 @@
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.students.folder import new_student, read_student, student_hash, write_student
+from qrmiddleware.students.folder import (
+    StudentFolder,
+    new_student,
+    read_student,
+    student_hash,
+    write_student,
+)
 from qrmiddleware.students.manifest import Architecture, Calibration, Manifest
 
 NETWORK = Architecture(
@@ -270,3 +277,14 @@ def test_an_empty_folder_may_become_a_student(tmp_path):
         write_student(prepare(folder), MANIFEST)
 
     assert read_student(tmp_path / "empty").manifest.name == "tiny"
+
+
+def test_a_students_hash_depends_on_its_aspects_and_without_any_is_what_it_was():
+    def hash_of(**fields):
+        return student_hash(StudentFolder(Path(), MANIFEST.model_copy(update=fields)))
+
+    before_there_were_any = "333a4ae1ed26072a6321d99bc7f0d5ed9e149f347271f4692353a9bd7fb24ac1"
+    brand, model = ({"aspects": (name,), "verdicts": ("yes", "no")} for name in ("brand", "model"))
+
+    assert hash_of() == before_there_were_any
+    assert len({hash_of(), hash_of(**brand), hash_of(**model)}) == 3

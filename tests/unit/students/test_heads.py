@@ -1,6 +1,7 @@
 import json
 import math
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,16 +16,25 @@ from qrmiddleware.students.manifest import Architecture, Calibration, Manifest
 
 OUT = {"out.weight": [[1, 0], [0, 1], [1, 1]], "out.bias": [0, 0, 0.5]}
 DENSE = {"dense.weight": [[0, 1], [1, 0]], "dense.bias": [0, 1]}
+ASPECTS = {"aspects.weight": [[1, 0], [0, 1], [2, 0], [0, 2]], "aspects.bias": [0, 0, 0, 1]}
+NAMED = {"aspects": ("brand", "model")}
 VECTORS = np.array([[1, -2], [0.5, 0]], np.float32)
 
 
-def manifest(kind="cross_encoder", labels=("exact", "substitute", "none")):
+def manifest(kind="cross_encoder", labels=("exact", "substitute", "none"), aspects=()):
     network = Architecture(
         family="bert", layers=1, hidden=2, vocabulary=9, parameters=9, pooling="first"
     )
     gains = (0.0,) * len(labels)
     return Manifest(
-        kind=kind, name="tiny", architecture=network, labels=labels, gains=gains, files={}
+        kind=kind,
+        name="tiny",
+        architecture=network,
+        labels=labels,
+        gains=gains,
+        aspects=aspects,
+        verdicts=("match", "mismatch") if aspects else (),
+        files={},
     )
 
 
@@ -177,3 +187,52 @@ def test_softmax_rows_are_probabilities_in_the_order_of_the_logits(logits):
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     assert ((found >= 0) & (found <= 1)).all()
     assert (found.max(axis=1) == found[range(4), logits.argmax(axis=1)]).all()
+
+
+def test_verdicts_come_from_a_layer_of_their_own_beside_the_classes(read_head):
+    head = read_head(OUT | ASPECTS, **NAMED)
+
+    assert head.verdicts(VECTORS).tolist() == [[1, -2, 2, -3], [0.5, 0, 1, 1]]
+    assert head(VECTORS).tolist() == read_head(OUT)(VECTORS).tolist()
+
+
+def test_verdicts_share_the_dense_layer_with_the_classes(read_head):
+    head = read_head(OUT | DENSE | ASPECTS, {"activation": "relu"}, **NAMED)
+
+    assert head.verdicts(VECTORS)[0].tolist() == [0, 2, 0, 5]
+
+
+def test_classes_are_computed_without_the_aspects_layer(read_head):
+    computed = []
+
+    def counting(vectors):
+        computed.append(len(vectors))
+        return vectors
+
+    head = replace(read_head(OUT | ASPECTS, **NAMED), aspects=counting)
+
+    head(VECTORS)
+    assert computed == []
+    head.verdicts(VECTORS)
+    assert computed == [2]
+
+
+def test_without_aspects_there_are_no_verdicts(read_head):
+    with pytest.raises(ValueError, match="without aspects has no verdicts"):
+        read_head(OUT).verdicts(VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "options", "problem"),
+    [
+        (OUT, NAMED, r"aspects\.weight is missing"),
+        (OUT | ASPECTS, {}, "the manifest names no aspects and verdicts"),
+        (OUT | ASPECTS, {"aspects": ("brand",)}, r"has shape \(4, 2\).*ask for \(2, 2\)"),
+        (OUT | ASPECTS | {"aspects.bias": [1]}, NAMED, r"aspects\.bias has shape \(1,\)"),
+        (OUT | DENSE | {"dense.weight": [[1, 0]]} | ASPECTS, NAMED, r"ask for \(4, 1\)"),
+        (DENSE | ASPECTS, {"kind": "bi_encoder", "labels": ()}, r"has no aspects\.weight"),
+    ],
+)
+def test_refuses_aspects_that_do_not_fit_the_manifest(read_head, tensors, options, problem):
+    with pytest.raises(ConfigError, match=problem):
+        read_head(tensors, **options)

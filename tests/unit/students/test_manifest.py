@@ -11,6 +11,7 @@ NETWORK = {
     "parameters": 900,
     "pooling": "pooler",
 }
+ASPECTS = {"aspects": ["brand"], "verdicts": ["match", "mismatch"]}
 PLAIN = {"kind": "cross_encoder", "name": "tiny", "architecture": NETWORK, "files": {}}
 
 
@@ -36,8 +37,20 @@ def test_survives_being_written_and_read():
         ({"inputs": {"max_tokens": 10**9}}, "max_tokens"),
         ({"inputs": {"fields": []}}, "fields"),
         ({"schema_version": 2}, "schema_version"),
+        ({"aspects": ["brand"]}, "1 aspects and 0 verdicts: name at least one aspect and two"),
+        ({"verdicts": ["match", "mismatch"]}, "0 aspects and 2 verdicts"),
+        ({"aspects": ["brand"], "verdicts": ["match"]}, "1 aspects and 1 verdicts"),
+        ({**ASPECTS, "aspects": ["brand", "brand"]}, "aspects are brand, brand: each needs a name"),
+        ({**ASPECTS, "verdicts": ["match", ""]}, "verdicts are match, : each needs a name"),
+        ({**ASPECTS, "kind": "bi_encoder"}, "a bi_encoder has no aspects and verdicts"),
     ],
 )
 def test_refuses_what_does_not_fit(change, problem):
     with pytest.raises(ValidationError, match=problem):
         Manifest.model_validate(PLAIN | change)
+
+
+def test_a_manifest_from_before_there_were_aspects_is_read():
+    old = Manifest.model_validate(PLAIN).model_dump(mode="json", exclude={"aspects", "verdicts"})
+
+    assert Manifest.model_validate(old).aspects == ()

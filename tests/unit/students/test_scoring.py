@@ -3,6 +3,7 @@ from contextlib import ExitStack
 import pytest
 
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.model import Hit
 from qrmiddleware.students.opened import always
 from qrmiddleware.students.opening import open_student
 from qrmiddleware.students.scoring import open_scoring
@@ -21,6 +22,9 @@ def students(tmp_path_factory):
     folder = tmp_path_factory.mktemp("students")
     return {
         "cross": make_student(folder / "cross"),
+        "explaining": make_student(
+            folder / "explaining", gains=(1.0, 0.0), aspects=("brand", "size")
+        ),
         "classes": make_student(folder / "classes", gains=(1.0, 0.0)),
         "branded": make_student(folder / "branded", fields=("title", "brand")),
         "bi": make_student(folder / "bi", "bi_encoder", seed=3),
@@ -79,3 +83,37 @@ def test_students_that_cannot_do_what_is_set_are_refused(students, scoring):
         scoring("cross", first=students["branded"])
     with pytest.raises(ConfigError, match="no student here is a bi_encoder"):
         scoring("cross", vector_field="vector")
+
+
+def test_hits_are_explained_in_their_order_and_those_without_text_are_not(scoring):
+    hits = (*HITS, Hit("bare", 0.0))
+    found = scoring("explaining")
+
+    explained = found.explain("red shoe", hits, wanted=always)
+
+    opinions = found.judge("red shoe", hits, wanted=always)
+    assert explained[-1] is None
+    assert [each["score"] for each in explained[:-1]] == [
+        round(opinion.score, 4) for opinion in opinions[:-1]
+    ]
+    assert all(each["aspects"].keys() == {"brand", "size"} for each in explained[:-1])
+    assert found.model.counters.explained == len(HITS)
+
+
+def test_of_a_cascade_only_what_its_second_student_saw_is_explained(scoring, students):
+    found = scoring("explaining", first=students["bi"], keep=2)
+
+    explained = found.explain("red shoe", HITS, wanted=always)
+
+    assert sum("aspects" in each for each in explained) == 2
+    assert sum(each.get("seen_by") == "first" for each in explained) == 2
+    assert found.model.counters.explained == 2
+
+
+def test_a_bi_encoder_explains_with_its_score(scoring):
+    found = scoring("bi")
+
+    explained = found.explain("red shoe", HITS, wanted=always)
+
+    opinions = found.judge("red shoe", HITS, wanted=always)
+    assert explained == [{"score": round(opinion.score, 4)} for opinion in opinions]

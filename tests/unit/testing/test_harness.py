@@ -156,3 +156,13 @@ def test_made_hits_fall_in_score():
     assert doc_ids(hits) == ["d1", "d2"]
     assert [hit.score for hit in hits] == [1.0, 0.0]
     assert hits[1].source == {"name": "blue"}
+
+
+def test_a_plugin_that_explains_too_little_is_caught():
+    class Terse:
+        @hookimpl
+        def qrm_explain(self, hits):
+            return ["so"]
+
+    with pytest.raises(PluginError, match="qrm_explain: 1 answers for 0 hits"):
+        check_plugin(Terse())

@@ -10,7 +10,8 @@ learn is not told; our reading, with every choice an option or a constant here:
 CE is against the class that the teacher names, KL against its probabilities, softened; order is
 the squared difference of the margins, within a query, of what products are worth; and each aspect
 of the chain (category, brand, model, attribute) has three logits beside the classes' that learn
-its verdict. These are dropped when the student is finished: it costs what a plain one does.
+its verdict. The student keeps them as a layer of their own beside the classes', which is computed
+only where somebody asks why: a search costs what it costs with a plain one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 RECIPE: Final = "ellm_rele"
 VERDICTS: Final = tuple(Verdict)
 HELPERS: Final = len(ASPECTS) * len(VERDICTS)
-"""Logits beside those of the classes."""
+"""Logits behind those of the classes: a verdict each, aspect by aspect."""
 _UNTOLD: Final = -100  # of a verdict: left out of the loss
 _LEAST: Final = 1e-6  # of a probability, before its logarithm
 Key: TypeAlias = tuple[str, str]
@@ -99,7 +100,8 @@ def mkd_loss(
     """Return the loss of a batch of queries with their products.
 
     Args:
-        encoder: Learns; it has a logit for each class, and behind them ``HELPERS`` more.
+        encoder: Learns; it has a logit for each class, and behind them ``HELPERS`` more, or none
+            where no verdict is to be learnt.
         texts: By ``doc_id``, what is read of a product.
         answers: Of every pair of the batches.
         classes: With what they are worth.
@@ -127,7 +129,7 @@ def mkd_loss(
         if weights.order:
             sizes = [len(item.candidates) for item in batch]
             total = total + weights.order * order_loss(logits, shares, gains, sizes)
-        if weights.reasoning:
+        if weights.reasoning and helpers.shape[1]:
             total = total + weights.reasoning * verdict_loss(helpers, verdicts)
         return total
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qrmiddleware.cli.models.answering import answer
+from qrmiddleware.cli.models.answering import answer, reasons
 from qrmiddleware.distill.exporting.probes import default_probes
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.folder import read_student
@@ -41,3 +41,13 @@ def test_numbers_that_overflow_are_told(make_student):
 
     with pytest.raises(ConfigError, match="not finite"):
         answer(student, default_probes())
+
+
+def test_who_has_no_finite_number_has_no_reasons(make_student):
+    def spoil(head):
+        head["out.weight"][:] = head["out.bias"][:] = 3e38
+
+    student = read_student(make_student(spoil=spoil))
+
+    with pytest.raises(ConfigError, match="not finite"):
+        reasons(student, "red shoe", ["laptop"])

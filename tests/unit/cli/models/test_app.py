@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("command", ["list", "inspect", "verify", "export"])
+@pytest.mark.parametrize("command", ["list", "inspect", "verify", "export", "score"])
 def test_every_command_has_help_with_examples(qrm, command):
     ran = qrm("models", command, "--help")
 

@@ -15,11 +15,11 @@ from qrmiddleware.errors import ConfigError
 
 
 def test_the_options_defaults_are_those_of_the_export():
-    assert thresholds_of(DIFFERENCE, CORRELATION, EQUAL) == Thresholds()
+    assert thresholds_of(DIFFERENCE, CORRELATION, EQUAL, EQUAL) == Thresholds()
 
 
 def test_a_correlation_is_asked_of_vectors_too():
-    assert thresholds_of(0.1, 0.5, 0.3) == Thresholds(0.1, 0.5, 0.5, 0.3)
+    assert thresholds_of(0.1, 0.5, 0.3, 0.2) == Thresholds(0.1, 0.5, 0.5, 0.3, 0.2)
 
 
 def test_probes_are_the_usual_ones_or_those_of_a_file(tmp_path):

@@ -4,14 +4,19 @@ import json
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
+from qrmiddleware.distill.exporting.checkpoint import read_checkpoint
 from qrmiddleware.distill.exporting.export import STEPS, export_student, measure_again
 from qrmiddleware.distill.exporting.parity import Thresholds
+from qrmiddleware.distill.exporting.reference import load_reference
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.bi_encoder import BiEncoder
+from qrmiddleware.students.cross_encoder import CrossEncoder
 from qrmiddleware.students.folder import read_student
+from qrmiddleware.students.heads import softmax
 from qrmiddleware.students.manifest import Calibration, Provenance
+from qrmiddleware.students.settings import RuntimeSettings
 
 pytestmark = pytest.mark.students
 
@@ -138,3 +143,68 @@ def test_a_generator_needs_no_other_special_token_than_its_end(make_checkpoint, 
     )
 
     assert made.parity.float32_difference < 1e-3
+
+
+ASPECTS = {"aspects": ("category", "brand", "size"), "verdicts": ("match", "mismatch", "untold")}
+
+
+@pytest.fixture
+def reasoning(make_checkpoint):
+    """A checkpoint with logits of four classes, and of three verdicts on each of three aspects."""
+    return make_checkpoint("roberta", "cross_encoder", num_labels=13)
+
+
+CLASSES = {"labels": ("E", "S", "C", "I")}
+
+
+@pytest.mark.parametrize("stored", ["float32", "int8"])
+def test_verdicts_are_kept_and_compared(reasoning, tmp_path, stored):
+    made = export_student(reasoning, tmp_path / "student", stored=stored, **CLASSES, **ASPECTS)
+
+    assert (made.labels, made.gains) == (("E", "S", "C", "I"), (1.0, 0.1, 0.01, 0.0))
+    assert (made.aspects, made.verdicts) == (ASPECTS["aspects"], ASPECTS["verdicts"])
+    assert made.parity.equal_verdicts >= (0.999 if stored == "float32" else 0.9)
+    head = load_file(tmp_path / "student" / "head.safetensors")
+    assert (head["out.weight"].shape, head["aspects.weight"].shape) == ((4, 32), (9, 32))
+    again = measure_again(reasoning, read_student(tmp_path / "student"))
+    assert again == made.parity
+
+
+def test_verdicts_are_those_of_the_checkpoints_last_logits(reasoning, tmp_path):
+    export_student(reasoning, tmp_path / "student", stored="float32", **CLASSES, **ASPECTS)
+    theirs = load_reference(read_checkpoint(reasoning)).logits([("yoga mat", "red cable")])
+    settings = RuntimeSettings(device="cpu", compute_type="float32")
+    student = CrossEncoder.open(tmp_path / "student", settings)
+
+    found = student.verdicts("yoga mat", ["red cable"])
+
+    shares = softmax(theirs[:, 4:].reshape(3, 3)).reshape(1, 3, 3)
+    np.testing.assert_allclose(found, shares, atol=1e-3)
+    student.close()
+
+
+def test_a_single_logit_may_have_verdicts_behind_it(make_checkpoint, tmp_path):
+    checkpoint = make_checkpoint("bert", "cross_encoder", num_labels=10)
+
+    made = export_student(checkpoint, tmp_path / "student", **ASPECTS)
+
+    assert (made.labels, len(made.aspects)) == ((), 3)
+
+
+def test_verdicts_that_get_lost_in_rounding_are_not_written(reasoning, tmp_path):
+    with pytest.raises(ConfigError, match="share of equal verdicts on aspects is 0"):
+        export_student(
+            reasoning,
+            tmp_path / "student",
+            thresholds=Thresholds(equal_verdicts=1.01),
+            **CLASSES,
+            **ASPECTS,
+        )
+    assert not (tmp_path / "student").exists()
+
+
+def test_more_verdicts_than_logits_are_refused(make_checkpoint, tmp_path):
+    checkpoint = make_checkpoint("bert", "cross_encoder", num_labels=4)
+
+    with pytest.raises(ConfigError, match="has 4 logits, and verdicts on aspects alone need 9"):
+        export_student(checkpoint, tmp_path / "student", **ASPECTS)

@@ -77,6 +77,11 @@ BAD = [
     ("cross_encoder", {"float32_difference": 0.0}, "undefined, since all are equal"),
     ("bi_encoder", {"float32_difference": 0.0, "correlation": 0.5}, "mean cosine is 0.5000"),
     ("generator", {"float32_difference": 0.0, "equal_outputs": 0.5}, "greedy outputs is 0.5000"),
+    (
+        "cross_encoder",
+        {"float32_difference": 0.0, "correlation": 1.0, "equal_verdicts": 0.8},
+        "equal verdicts on aspects is 0.8000, and must be 0.9",
+    ),
 ]
 
 
