@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from qrmiddleware.cli.console import out
+from qrmiddleware.demo.reranking import System
 from qrmiddleware.demo.run import DemoOptions, run_demo
 
 
@@ -18,10 +19,13 @@ def demo(
     ] = "",
     host: Annotated[str, typer.Option(help="Address to bind.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to bind; 0 takes a free one.")] = 9250,
+    student: Annotated[
+        System, typer.Option(help="Student that reranks, by its plugin; the others lie ready.")
+    ] = "walmart_kd",
     keep: Annotated[
         Path | None,
         typer.Option(
-            help="Leave catalogue, judgments, rules, student and configuration in this folder."
+            help="Leave catalogue, judgments, rules, students and configuration in this folder."
         ),
     ] = None,
     data: Annotated[
@@ -38,7 +42,8 @@ def demo(
 
     Makes a catalogue, indexes it, starts the proxy, prints three searches before and after,
     and serves a page that shows both side by side. A student that was trained on this catalogue
-    reranks, where the plugin walmart_kd is installed.
+    reranks, where its plugin is installed; a search may name another's pipeline, such as
+    `?qrm_pipeline=shop_crsd`.
 
     Examples:
 
@@ -46,9 +51,18 @@ def demo(
 
         qrm demo --once --keep ./demo
 
+        qrm demo --student ellm_rele
+
         qrm demo --upstream http://localhost:9200
     """
     options = DemoOptions(
-        upstream=upstream, host=host, port=port, keep=keep, data=data, once=once, yes=yes
+        upstream=upstream,
+        host=host,
+        port=port,
+        student=student,
+        keep=keep,
+        data=data,
+        once=once,
+        yes=yes,
     )
     raise typer.Exit(run_demo(options, out))

@@ -1,6 +1,6 @@
 """The files that the demo runs on, in a folder that people may keep."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from importlib.metadata import entry_points
 from io import StringIO
@@ -13,37 +13,46 @@ from qrmiddleware.demo.catalogue import write_products
 from qrmiddleware.demo.indexing import INDEX, UNRANKED
 from qrmiddleware.demo.judgments import judge_unfit, write_judgments
 from qrmiddleware.demo.remedies import render_rules, rewrite_rows
-from qrmiddleware.demo.reranking import STUDENT, copy_student
+from qrmiddleware.demo.reranking import (
+    ENGINE_WEIGHTS,
+    STUDENTS,
+    System,
+    copy_students,
+    pipeline_of,
+)
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
 
 CONFIG = "qrmiddleware.yaml"
 PRODUCTS = "products.jsonl"
-ENGINE_WEIGHT = 2.0
-"""Chosen on the searches that the student was trained on: plugins/walmart_kd/demo measures it."""
 TEMPLATE = """\
 # Serve the demo's shop again with: qrm serve --config {config}
 {upstream}
 pipelines:
   shop:
-    index: ["{index}"]
+    index: &index ["{index}"]
     rewriters: &rewriters
       - {{plugin: rules, path: rules.txt}}
       - {{plugin: rewrite_table, path: rewrites.sqlite, limit: 3}}
     # Written and checked by people who know the shop: as good as the shopper's own words.
     merge: &merge {{policy: dis_max, boost: 1.0}}
 """
-RERANKING = """\
-    # A small network that was trained on this catalogue; student/student.json says how.
-    rewards:
-      - {{plugin: walmart_kd, model: {student}, runtime: {runtime}}}
-    engine_weight: {engine_weight}
+RERANKED = """\
+    # A small network that was trained on this catalogue; its student.json says how.
+{reranking}
   # The same without the network, to compare with: ?qrm_pipeline={unranked}
   {unranked}:
-    index: ["{index}"]
-    rewriters: *rewriters
-    merge: *merge
+{wordings}
+  # The same with each network, by the plugin that it was trained for.
 """
+WORDINGS = """\
+    index: *index
+    rewriters: *rewriters
+    merge: *merge"""
+RERANKING = """\
+    rewards:
+      - {{plugin: {system}, model: {students}/{system}, runtime: {runtime}}}
+    engine_weight: {engine_weight}"""
 RUNTIME = "{device: cpu, inter_threads: 1, intra_threads: 1}"
 """Threads are given, as measuring them would take longer than all else at start."""
 
@@ -53,8 +62,7 @@ def write_folder(
     stock: Stock,
     *,
     upstream: Mapping[str, object],
-    rerank: bool,
-    engine_weight: float = ENGINE_WEIGHT,
+    students: Sequence[System] = (),
 ) -> Path:
     """Write the shop, what its team prepared, and the configuration; returns the latter's path.
 
@@ -62,11 +70,10 @@ def write_folder(
         folder: Is there already; files of the demo in it are replaced.
         stock: What the files are made from.
         upstream: The configuration's section of that name.
-        rerank: Have the student rerank; the configuration then names it.
-        engine_weight: Of the engine's own score beside it.
+        students: That rerank, each in a pipeline of its own; the first one in the shop's too.
 
     Raises:
-        ConfigError: If the plugins of the demo are not installed, or the student is damaged.
+        ConfigError: If the plugins of the demo are not installed, or a student is damaged.
     """
     rules, rewrites = render_rules(stock.vocabulary), rewrite_rows(stock.vocabulary)
     (folder / "rules.txt").write_text(rules, encoding="utf-8", newline="\n")
@@ -76,22 +83,30 @@ def write_folder(
     unfit = judge_unfit(stock.queries, stock.products, stock.qrels)
     write_judgments(folder, stock.queries, stock.qrels, unfit)
     write_products(folder / PRODUCTS, stock.products)
-    if rerank:
-        copy_student(folder)
+    copy_students(folder, students)
     config = folder / CONFIG
     section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
-    template = TEMPLATE + RERANKING * rerank
-    told = template.format(
-        config=CONFIG,
-        upstream=section,
-        index=INDEX,
-        student=STUDENT,
-        runtime=RUNTIME,
-        engine_weight=engine_weight,
-        unranked=UNRANKED,
-    )
-    config.write_text(told, encoding="utf-8")
+    told = TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX)
+    config.write_text(told + _reranked(students), encoding="utf-8")
     return config
+
+
+def _reranked(students: Sequence[System]) -> str:
+    """Write what reranks in the shop's own pipeline, and all pipelines behind it."""
+    if not students:
+        return ""
+    ways = {
+        system: RERANKING.format(
+            system=system,
+            students=STUDENTS,
+            runtime=RUNTIME,
+            engine_weight=ENGINE_WEIGHTS[system],
+        )
+        for system in students
+    }
+    first = RERANKED.format(reranking=ways[students[0]], unranked=UNRANKED, wordings=WORDINGS)
+    others = (f"  {pipeline_of(system)}:\n{WORDINGS}\n{way}\n" for system, way in ways.items())
+    return first + "".join(others)
 
 
 def _import_table(rows: Path, table: Path) -> None:

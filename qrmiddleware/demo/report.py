@@ -13,6 +13,7 @@ from rich.text import Text
 from qrmiddleware.demo.indexing import INDEX, PLACEHOLDER, PLAIN, SEARCH, UNRANKED, Shop
 from qrmiddleware.demo.judgments import EXACT, JudgedQuery
 from qrmiddleware.demo.measures import CUTOFF, ndcg
+from qrmiddleware.demo.reranking import System, pipeline_of
 from qrmiddleware.demo.stock import Stock
 
 BATCH = 20
@@ -161,13 +162,13 @@ def _cells(group: Group) -> tuple[str | Text, ...]:
     return (group.name, str(group.count), *values, str(group.better), str(group.worse))
 
 
-def told_of_reranking(summary: Summary) -> str:
-    """Say in a sentence or two what the student adds, and what of that is no memory."""
+def told_of_reranking(summary: Summary, student: System) -> str:
+    """Say in a sentence or two what a student adds, and what of that is no memory."""
     total, unseen = summary.total, summary.unseen
     if total.unranked is None or unseen is None or unseen.unranked is None:
         return ""
     return (
-        "The student was trained on this catalogue and on the judgments of "
+        f"The student of {student} was trained on this catalogue and on the judgments of "
         f"{total.count - unseen.count} of these searches. Reranking changes the mean by "
         f"{total.after - total.unranked:+.3f} over all of them, and by "
         f"{unseen.after - unseen.unranked:+.3f} over the {unseen.count} that neither it nor its "
@@ -242,9 +243,22 @@ def _short_query(text: str) -> dict[str, Any]:
 
 
 def page_data(
-    stock: Stock, summary: Summary, *, engine: str, examples: Sequence[str]
+    stock: Stock,
+    summary: Summary,
+    *,
+    engine: str,
+    examples: Sequence[str],
+    students: Sequence[System] = (),
 ) -> dict[str, Any]:
-    """Return what the page asks for as ``demo.json``."""
+    """Return what the page asks for as ``demo.json``.
+
+    Args:
+        stock: What is searched.
+        summary: Of the first student.
+        engine: For people.
+        examples: Searches to try.
+        students: That the page lets people choose from; the first one is chosen already.
+    """
     return {
         "index": INDEX,
         "products": len(stock.products),
@@ -252,11 +266,13 @@ def page_data(
         "examples": list(examples),
         "placeholder": PLACEHOLDER,
         "body": SEARCH,
+        "pipelines": {student: pipeline_of(student) for student in students}
+        | ({"nothing": UNRANKED} if students else {}),
         "judgments": {query.text.lower(): stock.qrels[query.query_id] for query in stock.queries},
         "report": {
             "all": summary.total,
             "groups": summary.groups,
             "unseen": summary.unseen,
-            "told": told_of_reranking(summary),
+            "told": told_of_reranking(summary, students[0]) if students else "",
         },
     }

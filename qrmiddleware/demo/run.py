@@ -24,7 +24,12 @@ from qrmiddleware.demo.catalogue import Product
 from qrmiddleware.demo.folder import CONFIG, write_folder
 from qrmiddleware.demo.indexing import INDEX, PLAIN, Shop
 from qrmiddleware.demo.measures import CUTOFF
-from qrmiddleware.demo.reranking import NO_RERANKING, can_rerank, seen_folds
+from qrmiddleware.demo.reranking import (
+    System,
+    no_reranking,
+    seen_folds,
+    usable,
+)
 from qrmiddleware.demo.site import PATH, DemoSite
 from qrmiddleware.demo.stock import Stock, make_stock
 from qrmiddleware.errors import ConfigError
@@ -55,7 +60,8 @@ class DemoOptions:
         upstream: URL of a real cluster; empty for the embedded engine.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        keep: Folder for catalogue, judgments, rules, student and configuration; it is left behind.
+        student: That reranks where a search names no pipeline.
+        keep: Folder for catalogue, judgments, rules, students and configuration; it is left behind.
         data: Folder for the embedded engine's data; memory if neither it nor ``keep`` is given.
         once: Print, and end instead of serving.
         yes: Overwrite an index of the demo's name in a real cluster without asking.
@@ -64,6 +70,7 @@ class DemoOptions:
     upstream: str = ""
     host: str = "127.0.0.1"
     port: int = 9250
+    student: System = "walmart_kd"
     keep: Path | None = None
     data: Path | None = None
     once: bool = False
@@ -104,8 +111,8 @@ async def _demo(
     options: DemoOptions, listener: socket.socket, folder: Path, console: Console
 ) -> None:
     _stop_on_sigterm()
-    stock, rerank = make_stock(), can_rerank()
-    config = write_folder(folder, stock, upstream=_upstream(options), rerank=rerank)
+    stock, students = make_stock(), usable(options.student)
+    config = write_folder(folder, stock, upstream=_upstream(options), students=students)
     settings = load_settings(config, flags={"log.level": "warning"})
     async with _serving(settings, listener) as (url, site), aiohttp.ClientSession(url) as session:
         shop = Shop(session)
@@ -114,8 +121,10 @@ async def _demo(
         console.print(f"{len(stock.products):,} products of our own making are in {engine}.\n")
         for text in SHOWN:
             await _compare(shop, stock, text, console)
-        summary = await _measure(shop, stock, console, rerank=rerank)
-        site.publish(report.page_data(stock, summary, engine=engine, examples=EXAMPLES))
+        summary = await _measure(shop, stock, options.student, console, reranks=bool(students))
+        site.publish(
+            report.page_data(stock, summary, engine=engine, examples=EXAMPLES, students=students)
+        )
         _print_commands(console, url, options, engine)
         if not options.once:
             console.print("Ctrl-C stops the demo.")
@@ -217,12 +226,15 @@ async def _compare(shop: Shop, stock: Stock, text: str, console: Console) -> Non
     console.print(report.comparison_table(text, before, after, stock.grades(text)))
 
 
-async def _measure(shop: Shop, stock: Stock, console: Console, *, rerank: bool) -> report.Summary:
+async def _measure(
+    shop: Shop, stock: Stock, student: System, console: Console, *, reranks: bool
+) -> report.Summary:
     with _progress(console, "measuring", len(stock.queries)) as tick:
-        measured = await report.measure(shop, stock, tick, reranks=rerank)
-    summary = report.summarise(measured, seen=seen_folds() if rerank else None)
+        measured = await report.measure(shop, stock, tick, reranks=reranks)
+    summary = report.summarise(measured, seen=seen_folds(student) if reranks else None)
     console.print(report.means_table(summary))
-    console.print(report.told_of_reranking(summary) if rerank else NO_RERANKING, highlight=False)
+    told = report.told_of_reranking(summary, student) if reranks else no_reranking(student)
+    console.print(told, highlight=False)
     console.print()
     return summary
 

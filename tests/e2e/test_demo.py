@@ -1,5 +1,6 @@
 """``qrm demo`` as people run it, and its page in a real browser."""
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from qrmiddleware.demo import run
 from qrmiddleware.demo.report import curl_command, python_program
+from qrmiddleware.demo.reranking import SYSTEMS
 from qrmiddleware.demo.site import PATH
 from qrmiddleware_benchmarks.engines import probes
 
@@ -119,6 +121,16 @@ def test_the_page_shows_both_answers_and_where_hits_come_from(demo, browser, tmp
 
 
 @pytest.mark.browser
+def test_the_page_lets_people_choose_the_student(demo, browser, tmp_path):
+    dom = look(browser, tmp_path, f"{page_for(demo, 'sofa')}&pipeline=unranked", "--dump-dom")
+
+    offered = re.findall(r'<option value="(\w+)">(\w+)</option>', dom)
+    assert offered == [*((f"shop_{each}", each) for each in SYSTEMS), ("unranked", "nothing")]
+    assert len(column(dom, "with")) == 10
+    assert "reward" not in "".join(column(dom, "with"))
+
+
+@pytest.mark.browser
 def test_the_page_says_so_when_nothing_is_found(demo, browser, tmp_path):
     dom = look(browser, tmp_path, page_for(demo, "sneakers"), "--dump-dom")
 
@@ -201,14 +213,17 @@ def test_once_prints_three_searches_and_the_means_and_ends():
     assert after > unranked
 
 
-def test_the_student_helps_with_searches_that_it_was_not_trained_on():
-    _, unranked, after = means(run_once(), "all it has not seen")
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_student_helps_with_searches_that_it_was_not_trained_on(system):
+    output = run_once("--student", system)
 
+    _, unranked, after = means(output, "all it has not seen")
     assert after > unranked
+    assert f"The student of {system} was trained" in re.sub(r"\s+", " ", output)
 
 
-def test_the_folder_that_is_kept_can_be_served_and_reranks(tmp_path):
-    run_once("--keep", str(tmp_path))
+def test_the_folder_that_is_kept_reranks_with_every_student(tmp_path):
+    run_once("--keep", str(tmp_path), "--student", "crsd")
     port = probes.free_port()
     command = [QRM, "serve", "--config", str(tmp_path / "qrmiddleware.yaml"), "--port", str(port)]
     with (tmp_path / "serve.log").open("wb") as log:
@@ -218,18 +233,26 @@ def test_the_folder_that_is_kept_can_be_served_and_reranks(tmp_path):
         stop=tenacity.stop_after_delay(START_S),
         wait=tenacity.wait_fixed(0.1),
     )
+
+    def rewards(pipeline):
+        path = "qrm-demo/_search?q=sofa&size=100&qrm_debug=true&qrm_timeout_ms=9999"
+        answer = waiting(probes.get, f"http://127.0.0.1:{port}/{path}&qrm_pipeline={pipeline}")
+        hits = json.loads(answer[1])["hits"]["hits"]
+        return {hit["_id"]: hit["_qrm"].get("reward") for hit in hits}
+
     try:
-        path = f"http://127.0.0.1:{port}/qrm-demo/_search?q=sofa&qrm_debug=true&qrm_timeout_ms=9999"
-        answer = waiting(probes.get, path)
+        found = {each: rewards(f"shop_{each}") for each in SYSTEMS}
+        assert rewards("shop") == found["crsd"]
+        assert set(rewards("unranked").values()) == {None}
     finally:
         process.terminate()
         process.wait()
-
-    assert b'"reward"' in answer[1]
+    assert None not in {reward for each in found.values() for reward in each.values()}
+    assert len({tuple(each.items()) for each in found.values()}) == len(SYSTEMS)
 
 
 def test_without_the_students_libraries_nothing_reranks_and_it_says_so(monkeypatch):
-    monkeypatch.setattr(run, "can_rerank", lambda: False)
+    monkeypatch.setattr(run, "usable", lambda chosen: ())
     console = Console(width=100, record=True, file=StringIO())
 
     run.run_demo(run.DemoOptions(port=0, once=True), console)

@@ -38,7 +38,8 @@ function fill(template, text) {
 }
 
 async function ask(text, { plain, signal }) {
-  const parameters = plain ? "?qrm_pipeline=_none" : "";
+  const pipeline = plain ? "_none" : at("pipeline-name").value;
+  const parameters = pipeline ? `?qrm_pipeline=${encodeURIComponent(pipeline)}` : "";
   const started = performance.now();
   const reply = await fetch(`/${encodeURIComponent(shop.index)}/_search${parameters}`, {
     method: "POST",
@@ -302,6 +303,13 @@ function showExamples() {
   }));
 }
 
+function showPipelines() {
+  const names = Object.entries(shop.pipelines ?? {});
+  at("pipeline-name").replaceChildren(...names.map(([text, value]) => element("option", { text, value })));
+  at("pipeline-name").addEventListener("change", () => go(at("query").value));
+  at("reranker").hidden = !names.length;
+}
+
 function markExample(text) {
   for (const button of at("examples").children) {
     button.setAttribute("aria-current", String(button.textContent === text));
@@ -337,13 +345,18 @@ function go(text) {
   const query = text.trim();
   if (!query) return;
   at("query").value = query;
-  const url = `?q=${encodeURIComponent(query)}`;
+  const by = at("pipeline-name");
+  const named = by.selectedIndex > 0 ? `&pipeline=${encodeURIComponent(by.value)}` : "";
+  const url = `?q=${encodeURIComponent(query)}${named}`;
   if (url !== location.search) history.pushState(null, "", url);
   search(query);
 }
 
 function goToAddress() {
-  const text = new URLSearchParams(location.search).get("q") ?? shop.examples[0] ?? "";
+  const address = new URLSearchParams(location.search);
+  const text = address.get("q") ?? shop.examples[0] ?? "";
+  const options = [...at("pipeline-name").options];
+  at("pipeline-name").selectedIndex = Math.max(0, options.findIndex(({ value }) => value === address.get("pipeline")));
   at("query").value = text;
   if (text.trim()) search(text.trim());
 }
@@ -353,6 +366,7 @@ async function start() {
   if (!reply.ok) throw new Error(`demo.json: ${reply.status}`);
   shop = await reply.json();
   at("engine").textContent = `${shop.products.toLocaleString("en")} products in ${shop.engine}`;
+  showPipelines();
   showExamples();
   showReport(shop.report);
   at("search").addEventListener("submit", (event) => {

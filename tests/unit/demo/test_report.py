@@ -83,16 +83,17 @@ def test_what_reranking_adds_has_a_column_of_its_own_and_fits_too():
 def test_what_the_student_has_not_seen_is_told_apart():
     summary = summarise(RERANKED, seen={0, 1, 2})
 
-    told = told_of_reranking(summary)
+    told = told_of_reranking(summary, "crsd")
 
     assert (summary.unseen.count, summary.unseen.unranked) == (2, 0.75)
+    assert told.startswith("The student of crsd was trained")
     assert "judgments of 1 of these searches" in told
     assert "+0.067 over all of them" in told
     assert "+0.000 over the 2 that neither it nor its teacher has seen" in told
 
 
 def test_nothing_is_told_of_reranking_where_nothing_reranks():
-    assert told_of_reranking(summarise(RUN)) == ""
+    assert told_of_reranking(summarise(RUN), "crsd") == ""
 
 
 def test_a_comparison_shows_hits_and_judgments_side_by_side():
@@ -131,15 +132,29 @@ def test_the_python_program_is_for_the_engines_own_client(engine, module):
 
 
 def test_the_page_is_given_what_it_asks_for(stock):
-    data = json.loads(
-        msgspec.json.encode(
-            page_data(stock, summarise(RERANKED, seen={0}), engine="e", examples=["sofa"])
-        )
+    told = page_data(
+        stock,
+        summarise(RERANKED, seen={0}),
+        engine="e",
+        examples=["sofa"],
+        students=["crsd", "walmart_kd"],
     )
 
+    data = json.loads(msgspec.json.encode(told))
     assert data["judgments"]["sneakers"] == stock.grades("sneakers")
     assert data["report"]["all"]["count"] == 3
     assert data["report"]["unseen"]["count"] == 2
-    assert data["report"]["told"].startswith("The student was trained on this catalogue")
+    assert data["report"]["told"].startswith("The student of crsd was trained on this catalogue")
     assert data["report"]["groups"][0]["name"] == "head"
     assert data["placeholder"] in json.dumps(data["body"])
+    assert list(data["pipelines"].items()) == [
+        ("crsd", "shop_crsd"),
+        ("walmart_kd", "shop_walmart_kd"),
+        ("nothing", "unranked"),
+    ]
+
+
+def test_the_page_offers_no_student_where_none_reranks(stock):
+    data = page_data(stock, summarise(RUN), engine="e", examples=["sofa"])
+
+    assert (data["pipelines"], data["report"]["told"]) == ({}, "")

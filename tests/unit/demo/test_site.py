@@ -97,4 +97,4 @@ async def test_every_input_has_a_label(site):
     page = (await get(site, PATH))[2].decode()
 
     labelled = set(re.findall(r'<label for="([\w-]+)"', page))
-    assert labelled == set(re.findall(r'<input id="([\w-]+)"', page))
+    assert labelled == set(re.findall(r'<(?:input|select) id="([\w-]+)"', page))
