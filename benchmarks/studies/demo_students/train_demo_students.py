@@ -62,8 +62,8 @@ LEARNING: Final[Mapping[System, Learning]] = {
     "ellm_rele": Learning(write_classes, 1500),
     "crsd": Learning(write_classes, 300, 5e-4, "ellm_rele", {"reason_tokens": 48}),
 }
-"""By time, on busy cores. What reads reasons takes three times as long a step, and from nothing
-its loss is where it began after 1,400 of them: so it begins where another student ended.
+"""By time, on busy cores. What reads reasons takes three times as long a step, and learns slowly
+from nothing: so it begins where another student ended.
 """
 
 
@@ -179,8 +179,11 @@ def finish(stock: Stock, shop: Path, student: Path, system: System) -> None:
     """Measure a student through the proxy, and write into its manifest what it is worth."""
     weight, quality = weigh(stock, shop, student, system)
     manifest = read_student(student).manifest
+    begins = LEARNING[system].begins
+    base = "scratch" if begins is None else f"scratch, as the student of {begins}"
     named = {
         "name": f"demo_{system}",
+        "provenance": manifest.provenance.model_copy(update={"base": base}),
         "description": DESCRIPTION,
         "languages": ("en",),
         "quality": quality,

@@ -36,7 +36,8 @@ def test_a_student_says_where_it_comes_from_and_what_it_is_worth(system):
 
     told = manifest.provenance
     assert manifest.name == f"demo_{system}"
-    assert (told.recipe, told.base, told.licence) == (system, "scratch", "Apache-2.0")
+    base = "scratch, as the student of ellm_rele" if system == "crsd" else "scratch"
+    assert (told.recipe, told.base, told.licence) == (system, base, "Apache-2.0")
     assert told.seed is not None
     assert {"catalogue", "judgments", "pairs.jsonl"} <= told.data.keys()
     assert {"judgments", "catalogue"} <= {
