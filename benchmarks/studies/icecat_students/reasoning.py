@@ -14,7 +14,6 @@ some two hours.
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Final
@@ -22,8 +21,9 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 from claims import Claim, is_first_seed, over_seeds, seeded, seeds_of, table
+from engines import ANALYZERS, INDEX, TEXT_FIELDS, filled
 from measuring import BASELINE, ENGINE, Arm, measure
-from reasoning_training import REASON_TOKENS, TEXT_FIELDS, TOKENS, Training, students
+from reasoning_training import REASON_TOKENS, TOKENS, Training, students
 from reasons_at_hand import VIEWS, worth_by_view
 
 from qrmiddleware.distill.label_store import read_labels
@@ -34,15 +34,11 @@ from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 from qrmiddleware.evaluation.report.saved import read_json, write_json
 from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
 from qrmiddleware.students.texts import text_of
-from qrmiddleware_benchmarks.engines import Engine, running
 from qrmiddleware_benchmarks.fronts import qrm
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parents[2] / "docs" / "results.md"
-INDEX: Final = "icecat"
 MEASURES: Final = ("nDCG@10 condensed", "nDCG@10", "Judged@10")
-ANALYZERS: Final = {"elasticsearch": "standard", "opensearch": "english"}
-BRANDS: Final = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}
 BESIDE: Final = ("teacher + minilm", "towers margin", "cross margin")
 """Arms of the other study that stand in the tables."""
 BLENDED: Final = frozenset({"ellm towers mkd", "ellm cross mkd", "crsd whole"})
@@ -89,13 +85,7 @@ def main(
     seeds: Annotated[int, typer.Option(help="To train each student with.")] = 3,
 ) -> None:
     """Train, measure, and write the page."""
-    with ExitStack() as stack:
-        engines = {
-            name: stack.enter_context(running(name, port=9390 + number))
-            for number, name in enumerate(ANALYZERS)
-        }
-        for name, engine in engines.items():
-            _index(data, engine, ANALYZERS[name])
+    with filled(data) as engines:
         training = Training(data, work, engines["elasticsearch"].url, INDEX)
         training.gather()
         arms = [(each, seed) for seed in range(seeds) for each in students()]
@@ -226,9 +216,8 @@ def write_page(work: Path) -> None:
     """Write the page from what was measured."""
     measured = work / "measured"
     parts = [(HERE / "reasoning_page.md").read_text(encoding="utf-8").strip(), ""]
-    for name, analyzer in ANALYZERS.items():
-        title = f"{BRANDS[name]}, analyzer {analyzer}"
-        parts += [*section(title, read_json(measured / f"{name}.json")), ""]
+    for name in ANALYZERS:
+        parts += [*section(title_of(name), read_json(measured / f"{name}.json")), ""]
     parts += [*_at_hand(read_json(measured / "at_hand.json")), ""]
     for title, folder in CLASSED.items():
         if (saved := work / folder / "classes.json").is_file():
@@ -291,12 +280,6 @@ def classes_section(title: str, found: Mapping[str, Any]) -> Iterator[str]:
         told = f"{value_text(fmean(f1))}{_ends(f1)}"
         plain = "teacher" if name == found["systems"][0]["name"] else name
         yield f"| {plain} | {len(seeds)} | {value_text(fmean(accuracy))} | {told} |"
-
-
-def _index(data: Path, engine: Engine, analyzer: str) -> None:
-    how = ("--fields", TEXT_FIELDS, "--analyzer", analyzer, "--replace")
-    command = (qrm(), "eval", "index", str(data), "--url", engine.url, "--index", INDEX, *how)
-    subprocess.run(command, check=True)  # noqa: S603 our own command
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from engines import TEXT_FIELDS
+
 from qrmiddleware_benchmarks.fronts import qrm
 
 Weights: TypeAlias = dict[str, tuple[float, ...]]
 """Of a loss's parts, by the arm's name."""
 FOLDS: Final = "0,1,2,3"
 QUERIES: Final = 1500
-TEXT_FIELDS: Final = "title,description"
 WARM_STEPS: Final = 700
 STEPS: Final = 150
 TOKENS: Final = 32

@@ -11,31 +11,26 @@ again. On two cores all of it takes some hours; ``--arms "towers margin"`` train
 one student a fold, and ``--seeds 3`` trains the two-tower students of each loss three times.
 """
 
-import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
 
 import claims
 import typer
 from claims import Claim, is_first_seed, seeded
+from engines import ANALYZERS, INDEX, filled, title_of
 from measuring import BASELINE, ENGINE, Arm, measure, together
-from walmart_kd_training import TEXT_FIELDS, Training, arms_of_students
+from walmart_kd_training import Training, arms_of_students
 
 from qrmiddleware.evaluation.comparison import ArmScores, Evaluation, extremes
 from qrmiddleware.evaluation.report.saved import read_json, write_json
 from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
-from qrmiddleware_benchmarks.engines import Engine, running
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.engines import Engine
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parents[2] / "docs" / "walmart_kd_icecat.md"
 FOLDS: Final = (0, 1, 2, 3)
-INDEX: Final = "icecat"
 MEASURES: Final = ("nDCG@10 condensed", "nDCG@10", "Judged@10")
-ANALYZERS: Final = {"elasticsearch": "standard", "opensearch": "english"}
-BRANDS: Final = {"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}
 SEEN: Final = {fold: tuple(other for other in FOLDS if other != fold) for fold in FOLDS}
 WORST: Final = 12
 CLAIMS: Final = (
@@ -62,13 +57,7 @@ def main(
 ) -> None:
     """Train, measure, and write the page."""
     wanted = tuple(filter(None, arms.split(",")))
-    with ExitStack() as stack:
-        engines = {
-            name: stack.enter_context(running(name, port=9390 + number))
-            for number, name in enumerate(ANALYZERS)
-        }
-        for name, engine in engines.items():
-            _index(data, engine, ANALYZERS[name])
+    with filled(data) as engines:
         training = Training(data, work, engines["elasticsearch"].url, INDEX)
         students = list(_students(training.minilm(), wanted, seeds))
         if not measure_only:
@@ -83,7 +72,7 @@ def write_page(work: Path) -> None:
     """Write the page from what was measured."""
     pages = [
         section(
-            f"{BRANDS[name]}, analyzer {ANALYZERS[name]}",
+            title_of(name),
             read_json(work / "measured" / f"{name}.json"),
         )
         for name in ANALYZERS
@@ -193,12 +182,6 @@ def _students(base: Path, wanted: Sequence[str], seeds: int) -> Iterator[Student
         for name, command in chosen:
             if name.startswith("towers ") and "--share" not in command:
                 yield seeded(name, seed), (*command, "--seed", f"{seed}")
-
-
-def _index(data: Path, engine: Engine, analyzer: str) -> None:
-    how = ("--fields", TEXT_FIELDS, "--analyzer", analyzer, "--replace")
-    command = (qrm(), "eval", "index", str(data), "--url", engine.url, "--index", INDEX, *how)
-    subprocess.run(command, check=True)  # noqa: S603 our own command
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from engines import TEXT_FIELDS
+
 from qrmiddleware_benchmarks.fronts import qrm
 
 VECTOR_LABELS: Final = "minilm.labels.jsonl"
-TEXT_FIELDS: Final = "title,description"
 QUERIES: Final = 1500
 TEACHER_TOKENS: Final = 80
 WARM_STEPS: Final = 450

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-from qrmiddleware.cli.distill.asking_models import DeviceChoice, PrecisionChoice
+from qrmiddleware.cli.distill.asking_models import (
+    DeviceChoice,
+    DeviceOption,
+    PrecisionChoice,
+    PrecisionOption,
+)
 from qrmiddleware.cli.distill.labelling import (
     FailureLimitOption,
     GainOption,
@@ -37,10 +42,8 @@ def label_by_local(
     ] = 0.3,
     chain_tokens: Annotated[int, typer.Option(min=16, help="Of a chain at most.")] = 160,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
-    device: Annotated[DeviceChoice, typer.Option(help="Where it is computed.")] = DeviceChoice.AUTO,
-    precision: Annotated[
-        PrecisionChoice, typer.Option(help="In what; auto takes bfloat16 on a GPU that has it.")
-    ] = PrecisionChoice.AUTO,
+    device: DeviceOption = DeviceChoice.AUTO,
+    precision: PrecisionOption = PrecisionChoice.AUTO,
     batch_tokens: Annotated[
         int, typer.Option(min=16, help="Tokens of a batch, padding and answers included.")
     ] = 16384,

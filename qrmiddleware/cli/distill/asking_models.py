@@ -36,6 +36,12 @@ class PrecisionChoice(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+DeviceOption = Annotated[DeviceChoice, typer.Option(help="Where it is computed.")]
+PrecisionOption = Annotated[
+    PrecisionChoice, typer.Option(help="In what; auto takes bfloat16 on a GPU that has it.")
+]
+
+
 def label_by_classifier(
     pairs: PairsArgument,
     checkpoint: Annotated[
@@ -43,10 +49,8 @@ def label_by_classifier(
     ],
     labels: LabelsOption = None,
     gain: GainOption = None,
-    device: Annotated[DeviceChoice, typer.Option(help="Where it is computed.")] = DeviceChoice.AUTO,
-    precision: Annotated[
-        PrecisionChoice, typer.Option(help="In what; auto takes bfloat16 on a GPU that has it.")
-    ] = PrecisionChoice.AUTO,
+    device: DeviceOption = DeviceChoice.AUTO,
+    precision: PrecisionOption = PrecisionChoice.AUTO,
     batch_tokens: Annotated[
         int, typer.Option(min=16, help="Tokens of a batch, padding included.")
     ] = 8192,
