@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 from claims import Claim, is_first_seed, over_seeds, seeded, seeds_of, table
-from engines import ANALYZERS, INDEX, TEXT_FIELDS, filled
+from engines import ANALYZERS, INDEX, TEXT_FIELDS, filled, title_of
 from measuring import BASELINE, ENGINE, Arm, measure
 from reasoning_training import REASON_TOKENS, TOKENS, Training, students
 from reasons_at_hand import VIEWS, worth_by_view
