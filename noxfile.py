@@ -70,6 +70,8 @@ STUDENT_TESTS = (
     "tests/unit/cli/models",
     "plugins/crsd",
     "plugins/ellm_rele",
+    "plugins/beque",
+    "plugins/rl_qr",
     "plugins/walmart_kd",
 )
 STUDENT_MODULES = (
@@ -78,6 +80,8 @@ STUDENT_MODULES = (
     "*/qrmiddleware/cli/distill/*",
     "*/qrmiddleware_crsd/*",
     "*/qrmiddleware_ellm_rele/*",
+    "*/qrmiddleware_beque/*",
+    "*/qrmiddleware_rl_qr/*",
     "*/qrmiddleware_walmart_kd/*",
     "*/qrmiddleware_benchmarks/students/*",
 )

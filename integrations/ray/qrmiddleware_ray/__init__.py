@@ -1,0 +1,1 @@
+"""Offline jobs over millions of queries, on Ray Data."""

@@ -1,0 +1,1 @@
+"""Rewrites queries with a generator that a search engine has taught (BEQUE)."""

@@ -1,0 +1,1 @@
+"""``qrm beque``, stage by stage."""

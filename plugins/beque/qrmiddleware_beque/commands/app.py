@@ -1,0 +1,10 @@
+"""The commands, put together."""
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@app.callback()
+def _about() -> None:
+    """Train rewriters for `plugin: beque`, stage by stage."""

@@ -1,0 +1,1 @@
+"""Rewrites queries with a small distilled generator that goes on learning (RL-QR)."""

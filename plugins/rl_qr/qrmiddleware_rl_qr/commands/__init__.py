@@ -1,0 +1,1 @@
+"""``qrm rl-qr``, stage by stage."""

@@ -1,0 +1,1 @@
+"""Widens queries with words of their own first hits (RM3)."""

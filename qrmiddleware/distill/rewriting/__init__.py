@@ -1,0 +1,1 @@
+"""Rewrites as data: pairs to learn from, candidates, and what a search engine made of them."""
