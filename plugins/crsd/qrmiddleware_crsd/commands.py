@@ -224,6 +224,9 @@ def student(
     distilled: Annotated[
         float, typer.Option(min=0, help="Weight of learning what was said with them, without.")
     ] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, help="Softens it: above 1, small probabilities count more.")
+    ] = 2.0,
     aligned: Annotated[
         float, typer.Option(min=0, help="Weight of the contrast between both views.")
     ] = 0.2,
@@ -262,7 +265,9 @@ def student(
     from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
     from qrmiddleware_crsd.recipes.student import RECIPE, Weights, loss_of_labels
 
-    weights = Weights(augmented, distilled, aligned, reason_tokens=reason_tokens)
+    weights = Weights(
+        augmented, distilled, aligned, softening=temperature, reason_tokens=reason_tokens
+    )
     plan = ReasonedPlan(
         RECIPE,
         Fitting(steps, rate, queries=batch, max_tokens=max_tokens, seed=seed),

@@ -50,6 +50,11 @@ ReasoningOption = Annotated[
     float, typer.Option(min=0, help="Weight of its verdicts on every aspect.")
 ]
 
+TemperatureOption = Annotated[
+    float,
+    typer.Option(min=0.1, help="Softens them: above 1, improbable classes count for more."),
+]
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -71,6 +76,7 @@ def student(
     labels: LabelsOption = None,
     hard: HardOption = 1.0,
     distribution: DistributionOption = 1.0,
+    temperature: TemperatureOption = 2.0,
     order: OrderOption = 1.0,
     reasoning: ReasoningOption = 0.5,
     base: BaseOption = "minilm",
@@ -102,7 +108,7 @@ def student(
     from qrmiddleware.recipes.reasoned import ReasonedPlan, learn_reasoned
     from qrmiddleware_ellm_rele.recipes.student import RECIPE, VERDICTS, Weights, loss_of_labels
 
-    weights = Weights(hard, distribution, order, reasoning)
+    weights = Weights(hard, distribution, order, reasoning, temperature)
     plan = ReasonedPlan(
         RECIPE,
         Fitting(steps, rate, queries=batch, max_tokens=max_tokens, seed=seed),
@@ -128,6 +134,7 @@ def two_tower(
     labels: LabelsOption = None,
     hard: HardOption = 1.0,
     distribution: DistributionOption = 1.0,
+    temperature: TemperatureOption = 2.0,
     order: OrderOption = 1.0,
     reasoning: ReasoningOption = 0.5,
     share: ShareOption = 1.0,
@@ -156,7 +163,7 @@ def two_tower(
         work,
         base,
         to,
-        weights=Weights(hard, distribution, order, reasoning),
+        weights=Weights(hard, distribution, order, reasoning, temperature),
         fitting=LayerFitting(steps=steps, rate=rate, seed=seed),
         labels=labels,
         share=share,
