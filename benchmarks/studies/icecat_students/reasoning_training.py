@@ -19,6 +19,8 @@ FOLDS: Final = "0,1,2,3"
 QUERIES: Final = 1500
 WARM_STEPS: Final = 700
 STEPS: Final = 150
+LONG_STEPS: Final = 600
+QUARTER: Final = ("--share", "0.25")
 TOKENS: Final = 32
 """Of query and text together …"""
 REASON_TOKENS: Final = 48
@@ -26,9 +28,11 @@ REASON_TOKENS: Final = 48
 _READING: Final = ("--max-tokens", f"{TOKENS}")
 WARM: Final = (*f"--loss margin --layers 2 --steps {WARM_STEPS} --rate 2e-4".split(), *_READING)
 """Of what all cross-encoders begin with: two layers of MiniLM, and 64 pairs an update."""
-CROSS: Final = (*f"--layers 2 --steps {STEPS} --rate 2e-4 --batch 4".split(), *_READING)
+CROSS: Final = (*["--layers", "2", "--rate", "2e-4", "--batch", "4"], *_READING)
 """Of what they learn then, from 32 pairs an update."""
 READ: Final = (*CROSS, "--reason-tokens", f"{REASON_TOKENS}")
+_SHORT: Final = ("--steps", f"{STEPS}")
+_LONG: Final = ("--steps", f"{LONG_STEPS}")
 _READ: Final = ("--max-tokens", "96")
 _ELLM: Final[Weights] = {
     "hard": (1, 0, 0, 0),
@@ -65,14 +69,40 @@ class Student:
 
 
 def students() -> Iterator[Student]:
-    """Yield all arms, each system's plainest first."""
-    for kind, command, shared in (("towers", "two-tower", ()), ("cross", "student", CROSS)):
+    """Yield all arms of the ablations, each system's plainest first."""
+    for kind in ("towers", "cross"):
         for name, weights in _ELLM.items():
-            options = (*_weights(_ELLM_PARTS, weights), *shared)
-            yield Student(f"ellm {kind} {name}", "ellm_rele", command, options)
+            yield _ellm(kind, name, weights)
     for name, weights in _CRSD.items():
-        yield Student(f"crsd {name}", "crsd", "student", (*_weights(_CRSD_PARTS, weights), *READ))
-    yield Student("crsd concluded", "crsd", "student", ("--concluded", *READ))
+        yield _crsd(name, weights)
+    yield _crsd("concluded", _CRSD["whole"], "--concluded")
+
+
+def attempts() -> Iterator[Student]:
+    """Yield what else was tried, so that reasons had every chance: longer, less, more weight."""
+    for name in ("hard", "mkd"):
+        yield _ellm("cross", f"{name} long", _ELLM[name], *_LONG)
+        yield _ellm("towers", f"{name} quarter", _ELLM[name], *QUARTER)
+    for kind in ("towers", "cross"):
+        yield _ellm(kind, "mkd heavy", (1, 1, 1, 4))
+    yield _ellm("towers", "mkd sharp", _ELLM["mkd"], "--temperature", "1")
+    for name in ("plain", "whole"):
+        yield _crsd(f"{name} long", _CRSD[name], *_LONG)
+    yield _crsd("whole heavy", (1, 4, 1))
+
+
+def _ellm(kind: str, name: str, weights: tuple[float, ...], *more: str) -> Student:
+    words = (*_weights(_ELLM_PARTS, weights), *more)
+    if kind == "towers":
+        return Student(f"{_TOWERS} {name}", "ellm_rele", "two-tower", words)
+    options = (*words, *CROSS, *(() if "--steps" in more else _SHORT))
+    return Student(f"ellm cross {name}", "ellm_rele", "student", options)
+
+
+def _crsd(name: str, weights: tuple[float, ...], *more: str) -> Student:
+    steps = () if "--steps" in more else _SHORT
+    options = (*_weights(_CRSD_PARTS, weights), *more, *READ, *steps)
+    return Student(f"crsd {name}", "crsd", "student", options)
 
 
 class Training:
