@@ -2,7 +2,10 @@
 
 import typer
 
+from qrmiddleware_rl_qr.commands import versions
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(versions.app, name="versions")
 
 
 @app.callback()
