@@ -148,6 +148,8 @@ class Trace:
         degraded: What was skipped and why, such as ``{"rules": "timeout"}``.
         doc_ids: The page that was answered with, best first.
         total: The engine's ``hits.total``, or ``None`` where it was not asked for.
+        found_by_rewrites: Hits of the page that rewrites found and the first wording did not; 0
+            where hits are not attributed.
         duration_ms: From request to answer, the upstream's time included.
     """
 
@@ -160,4 +162,5 @@ class Trace:
     degraded: Mapping[str, str] = field(default_factory=dict[str, str])
     doc_ids: tuple[str, ...] = ()
     total: int | None = None
+    found_by_rewrites: int = 0
     duration_ms: float = 0.0

@@ -224,6 +224,7 @@ def trace_of(run: Run, query: Query, result: object) -> Trace:
         degraded=run.degraded,
         doc_ids=tuple(hit.doc_id for hit in result.page),
         total=result.envelope.total,
+        found_by_rewrites=sum(bool(hit.wordings) and 0 not in hit.wordings for hit in result.page),
         duration_ms=duration_ms,
     )
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
 from qrmiddleware.students.folder import read_student, student_hash
+from qrmiddleware.students.generator.student import WRITERS, Generator
+from qrmiddleware.students.generator.terms import read_terms
 from qrmiddleware.students.manifest import Kind
 from qrmiddleware.students.opening import SCORERS, Student, open_folder
 from qrmiddleware.students.settings import RuntimeSettings
@@ -82,6 +84,7 @@ class Shelf(Generic[T]):
 
 
 _OPEN: Final[Shelf[Student]] = Shelf()
+_WRITING: Final[Shelf[Generator]] = Shelf()
 
 
 def borrow_student(
@@ -102,3 +105,23 @@ def borrow_student(
     """
     folder = read_student(path, expect=expect)
     return _OPEN.borrow((student_hash(folder), settings), lambda: open_folder(folder, settings))
+
+
+def borrow_generator(
+    path: Path, settings: RuntimeSettings, *, terms: Path | None = None
+) -> Loan[Generator]:
+    """Open a generator, or share the one that another has open with equal settings and terms.
+
+    Args:
+        path: The student's folder; all of its files are checked each time.
+        settings: How it runs.
+        terms: File of words that rewrites are confined to; the folder's own without.
+
+    Raises:
+        ConfigError: If the folder is no intact generator, or it can write none of the terms.
+    """
+    folder = read_student(path, expect=WRITERS)
+    words = None if terms is None else read_terms(terms)
+    return _WRITING.borrow(
+        (student_hash(folder), settings, words), lambda: Generator(folder, settings, words)
+    )

@@ -42,7 +42,8 @@ from qrmiddleware.students.tokens import load_tokenizer
 TERMS_FILE: Final = "terms.txt"
 """Of a student's folder, one term a line; rewrites are confined to these where it is there."""
 
-_KIND: Final[tuple[Kind]] = ("generator",)
+WRITERS: Final[tuple[Kind, ...]] = ("generator",)
+"""Kinds that write texts."""
 _DEFAULT: Final = DecodingOptions()
 
 
@@ -114,7 +115,7 @@ class Generator:
             ConfigError: If the folder holds no such student, the student has no end token, its
                 prompt has no place for the query, or it can write none of the terms.
         """
-        folder = read_student(path, expect=_KIND)
+        folder = read_student(path, expect=WRITERS)
         return cls(folder, settings or RuntimeSettings(), terms)
 
     @property

@@ -355,6 +355,7 @@ async def test_a_trace_sums_a_search_up(make_pipeline, engine):
     assert [d.reason for d in trace.decisions] == ["admitted"]
     assert trace.degraded == {"bad": "error"}
     assert (trace.doc_ids, trace.total) == (("d1", "d3", "d2"), 3)
+    assert trace.found_by_rewrites == 1
     assert trace.duration_ms > 0
     assert trace_of(run, Query("q"), Untouched("the text is empty")).outcome == "the text is empty"
 

@@ -1,11 +1,13 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import pytest
 
 from qrmiddleware import ConfigError
 from qrmiddleware.students.settings import RuntimeSettings
-from qrmiddleware.students.sharing import Shelf, borrow_student
+from qrmiddleware.students.sharing import Shelf, borrow_generator, borrow_student
+from qrmiddleware.testing.generators import make_generator
 from qrmiddleware.testing.students import make_student
 
 QUICK = RuntimeSettings(device="cpu", compute_type="float32", inter_threads=1, intra_threads=1)
@@ -110,3 +112,18 @@ def test_a_student_of_another_kind_is_refused_before_it_is_opened(tmp_path):
 
     with pytest.raises(ConfigError, match="a cross_encoder is needed"):
         borrow_student(folder, QUICK, expect=("cross_encoder",))
+
+
+def test_generators_are_shared_by_content_settings_and_terms(tmp_path):
+    folder = make_generator(tmp_path / "writer", terms=("boot",))
+    terms = tmp_path / "terms.txt"
+    terms.write_text("shoe\n", encoding="utf-8")
+
+    with ExitStack() as stack:
+        first, second, other = (
+            stack.enter_context(closing(borrow_generator(folder, QUICK, terms=each)))
+            for each in (None, None, terms)
+        )
+
+        assert first.thing is second.thing
+        assert other.thing is not first.thing
