@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from qrmiddleware.errors import ConfigError
 from qrmiddleware.hooks import hookimpl
 from qrmiddleware.hooks.patience import patience
 from qrmiddleware.model import Query, Rewrite
@@ -162,7 +163,6 @@ class Rewriting:
             ConfigError: If the folder holds no intact generator, it can write none of the
                 terms, or its model cannot compute.
         """
-        from qrmiddleware.errors import ConfigError  # noqa: PLC0415 goes with the next
         from qrmiddleware.students.sharing import borrow_generator  # noqa: PLC0415 loads numpy
 
         loan = borrow_generator(path, options.runtime, terms=options.terms)

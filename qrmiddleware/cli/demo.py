@@ -7,6 +7,7 @@ import typer
 
 from qrmiddleware.cli.console import out
 from qrmiddleware.demo.reranking import System
+from qrmiddleware.demo.rewriting import Chosen
 from qrmiddleware.demo.run import DemoOptions, run_demo
 
 
@@ -22,6 +23,9 @@ def demo(
     student: Annotated[
         System, typer.Option(help="Student that reranks, by its plugin; the others lie ready.")
     ] = "walmart_kd",
+    rewriter: Annotated[
+        Chosen, typer.Option(help="Generator that rewrites beside rules and table, by its plugin.")
+    ] = "none",
     keep: Annotated[
         Path | None,
         typer.Option(
@@ -53,6 +57,8 @@ def demo(
 
         qrm demo --student ellm_rele
 
+        qrm demo --rewriter beque --once
+
         qrm demo --upstream http://localhost:9200
     """
     options = DemoOptions(
@@ -60,6 +66,7 @@ def demo(
         host=host,
         port=port,
         student=student,
+        rewriter=rewriter,
         keep=keep,
         data=data,
         once=once,

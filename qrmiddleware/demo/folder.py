@@ -20,6 +20,7 @@ from qrmiddleware.demo.reranking import (
     copy_students,
     pipeline_of,
 )
+from qrmiddleware.demo.rewriting import GENERATED, TAUGHT, Rewriter, copy_rewriter
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
 
@@ -34,8 +35,26 @@ pipelines:
     rewriters: &rewriters
       - {{plugin: rules, path: rules.txt}}
       - {{plugin: rewrite_table, path: rewrites.sqlite, limit: 3}}
+{generator}\
     # Written and checked by people who know the shop: as good as the shopper's own words.
     merge: &merge {{policy: dis_max, boost: 1.0}}
+"""
+GENERATOR = """\
+      - {{plugin: {rewriter}, model: {students}/{rewriter}, runtime: {runtime}}}
+"""
+REWRITTEN = """\
+  # What the shop's team wrote, without any model: ?qrm_pipeline={taught}
+  {taught}:
+    index: *index
+    rewriters:
+      - {{plugin: rules, path: rules.txt}}
+      - {{plugin: rewrite_table, path: rewrites.sqlite, limit: 3}}
+    merge: *merge
+  # The generator, without what they wrote: ?qrm_pipeline={generated}
+  {generated}:
+    index: *index
+    rewriters:
+{generator}    merge: *merge
 """
 RERANKED = """\
     # A small network that was trained on this catalogue; its student.json says how.
@@ -63,6 +82,7 @@ def write_folder(
     *,
     upstream: Mapping[str, object],
     students: Sequence[System] = (),
+    rewriter: Rewriter | None = None,
 ) -> Path:
     """Write the shop, what its team prepared, and the configuration; returns the latter's path.
 
@@ -71,6 +91,7 @@ def write_folder(
         stock: What the files are made from.
         upstream: The configuration's section of that name.
         students: That rerank, each in a pipeline of its own; the first one in the shop's too.
+        rewriter: Whose generator writes rewrites beside rules and table; none without.
 
     Raises:
         ConfigError: If the plugins of the demo are not installed, or a student is damaged.
@@ -84,10 +105,17 @@ def write_folder(
     write_judgments(folder, stock.queries, stock.qrels, unfit)
     write_products(folder / PRODUCTS, stock.products)
     copy_students(folder, students)
+    generator = ""
+    if rewriter is not None:
+        copy_rewriter(folder, rewriter)
+        generator = GENERATOR.format(rewriter=rewriter, students=STUDENTS, runtime=RUNTIME)
     config = folder / CONFIG
     section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
-    told = TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX)
-    config.write_text(told + _reranked(students), encoding="utf-8")
+    told = TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX, generator=generator)
+    compared = ""
+    if generator:
+        compared = REWRITTEN.format(taught=TAUGHT, generated=GENERATED, generator=generator)
+    config.write_text(told + _reranked(students) + compared, encoding="utf-8")
     return config
 
 

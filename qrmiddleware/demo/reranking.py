@@ -51,7 +51,7 @@ def pipeline_of(system: System) -> str:
     return f"shop_{system}"
 
 
-def shipped_student(system: System) -> Path:
+def shipped_student(system: str) -> Path:
     """Return a student's folder in the package."""
     return Path(str(resources.files(__package__) / STUDENTS)) / system
 

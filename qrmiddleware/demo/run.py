@@ -30,6 +30,13 @@ from qrmiddleware.demo.reranking import (
     seen_folds,
     usable,
 )
+from qrmiddleware.demo.rewriting import (
+    Chosen,
+    gaps_table,
+    measure_gaps,
+    no_rewriting,
+    usable_rewriter,
+)
 from qrmiddleware.demo.site import PATH, DemoSite
 from qrmiddleware.demo.stock import Stock, make_stock
 from qrmiddleware.errors import ConfigError
@@ -61,6 +68,7 @@ class DemoOptions:
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
         student: That reranks where a search names no pipeline.
+        rewriter: Whose generator rewrites, beside rules and table.
         keep: Folder for catalogue, judgments, rules, students and configuration; it is left behind.
         data: Folder for the embedded engine's data; memory if neither it nor ``keep`` is given.
         once: Print, and end instead of serving.
@@ -71,6 +79,7 @@ class DemoOptions:
     host: str = "127.0.0.1"
     port: int = 9250
     student: System = "walmart_kd"
+    rewriter: Chosen = "none"
     keep: Path | None = None
     data: Path | None = None
     once: bool = False
@@ -112,7 +121,10 @@ async def _demo(
 ) -> None:
     _stop_on_sigterm()
     stock, students = make_stock(), usable(options.student)
-    config = write_folder(folder, stock, upstream=_upstream(options), students=students)
+    rewriter = usable_rewriter(options.rewriter)
+    config = write_folder(
+        folder, stock, upstream=_upstream(options), students=students, rewriter=rewriter
+    )
     settings = load_settings(config, flags={"log.level": "warning"})
     async with _serving(settings, listener) as (url, site), aiohttp.ClientSession(url) as session:
         shop = Shop(session)
@@ -122,6 +134,7 @@ async def _demo(
         for text in SHOWN:
             await _compare(shop, stock, text, console)
         summary = await _measure(shop, stock, options.student, console, reranks=bool(students))
+        await _report_gaps(shop, stock, options.rewriter, console)
         site.publish(
             report.page_data(stock, summary, engine=engine, examples=EXAMPLES, students=students)
         )
@@ -237,6 +250,16 @@ async def _measure(
     console.print(told, highlight=False)
     console.print()
     return summary
+
+
+async def _report_gaps(shop: Shop, stock: Stock, chosen: Chosen, console: Console) -> None:
+    if chosen == "none":
+        return
+    if usable_rewriter(chosen) is None:
+        console.print(no_rewriting(chosen), highlight=False)
+    else:
+        console.print(gaps_table(await measure_gaps(shop, stock), chosen))
+    console.print()
 
 
 def _print_commands(console: Console, url: str, options: DemoOptions, engine: str) -> None:

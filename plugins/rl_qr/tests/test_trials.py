@@ -127,7 +127,7 @@ def test_a_canary_that_finds_nothing_is_rolled_back_and_the_state_says_why(start
 
 def test_a_canary_that_is_as_good_stays_on_trial(start, versions):
     versions.change(lambda state: try_out(state, "0002", 0.3))
-    rewriter = start()
+    rewriter = start(TrialOptions(watch_s=3600, min_queries=20, alpha=1e-6))
 
     for n, query in enumerate(QUERIES):
         answer(rewriter, query, total=n % 5, found=n % 3)
@@ -207,8 +207,8 @@ def test_a_canary_that_breaks_leaves_its_queries_to_what_serves(start, versions,
     broken = rewriter._fleet._open["0002"].rewriting
     monkeypatch.setattr(broken.generator, "_find", lambda *_: (_ for _ in ()).throw(RuntimeError))
 
-    assert {word(rewriter, query) for query in QUERIES[:40]} == {"sneaker"}
-    for query in QUERIES[:40]:
+    assert {word(rewriter, query) for query in QUERIES[:120]} == {"sneaker"}
+    for query in QUERIES[:120]:
         answer(rewriter, query)
     rewriter.look()
 

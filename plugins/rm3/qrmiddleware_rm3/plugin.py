@@ -56,7 +56,7 @@ class Rm3:
         max_query_words: Annotated[int, Field(ge=1, le=512)] = 32
         """Longer queries are left alone."""
 
-        timeout_ms: Annotated[float, Field(gt=0, le=60_000)] = 1000
+        engine_timeout_ms: Annotated[float, Field(gt=0, le=60_000)] = 1000
         """Longest wait for one answer of the engine; less where the search has less time left."""
 
         api_key_env: str = ""
@@ -154,7 +154,7 @@ class Rm3:
         left = patience().left_s()
         if left <= 0:
             raise CancelledError
-        return min(left, self._settings.timeout_ms / 1000)
+        return min(left, self._settings.engine_timeout_ms / 1000)
 
     def _opened(self) -> Engine:
         if self._engine is None:

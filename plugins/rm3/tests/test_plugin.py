@@ -125,7 +125,7 @@ def test_an_engine_that_takes_longer_than_it_may_is_an_error(serve):
         return Said(200, b"{}")
 
     with serve(slow) as url:
-        plugin = Rm3(Rm3.Settings(url=url, fields="title", timeout_ms=50))
+        plugin = Rm3(Rm3.Settings(url=url, fields="title", engine_timeout_ms=50))
         plugin.qrm_startup()
         with pytest.raises(UpstreamError, match="within 50 ms"):
             plugin.qrm_rewrite(QUERY)

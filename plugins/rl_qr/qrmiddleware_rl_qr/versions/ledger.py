@@ -66,25 +66,27 @@ class Ledger:
         )
         self._keep(state.trial, seen)
 
-    def write(self) -> str:
-        """Write down what is new.
+    def write(self, trial: str) -> bool:
+        """Write down what is new of a trial; what was seen of others is dropped.
 
         Returns:
-            The trial that it belongs to; empty where nothing is new.
+            Whether anything is new.
 
         Raises:
             ConfigError: If it cannot be written; it is kept then.
         """
         with self._lock:
-            trial, rows = self._trial, list(self._rows.values())
+            if self._trial != trial:
+                self._trial, self._rows = trial, {}
+            rows = list(self._rows.values())
         if not rows:
-            return ""
+            return False
         self._evidence.add(trial, rows)
         with self._lock:
             if self._trial == trial:
                 for row in rows:
                     self._rows.pop(row.query, None)
-        return trial
+        return True
 
     def _keep(self, trial: str, seen: Seen) -> None:
         with self._lock:

@@ -119,9 +119,8 @@ class VersionedRewriter:
             ConfigError: If any of it cannot be done; searches go on as before.
         """
         self._fleet.look()
-        trial = self._ledger.write()
         state = self._fleet.state
-        if self._options.roll_back and trial and trial == state.trial:
+        if self._ledger.write(state.trial) and self._options.roll_back:
             self._judge(state)
 
     def _written(self, opened: Opened, query: Query) -> Sequence[Rewrite] | None:
