@@ -2,9 +2,23 @@
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+from qrmiddleware_beque.commands.aligning import align
+from qrmiddleware_beque.commands.exporting import export
+from qrmiddleware_beque.commands.instructing import instruct
+from qrmiddleware_beque.commands.proposing import candidates
+from qrmiddleware_beque.commands.rejecting import reject
+from qrmiddleware_beque.commands.tuning import sft
 
-
-@app.callback()
-def _about() -> None:
-    """Train rewriters for `plugin: beque`, stage by stage."""
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help=(
+        "Train rewriters for `plugin: beque`, stage by stage: keep the pairs that a search engine "
+        "bears out (`reject`), write them as instructions (`instruct`), teach a language model "
+        "(`sft`), let it propose (`candidates`), ask an engine about that (`qrm feedback`), make "
+        "likelier what finds more (`align`), and make a student of it (`export`).\n\n"
+        "Needs the extra `train`: pip install 'qrmiddleware-beque[train]'"
+    ),
+)
+for command in (reject, instruct, sft, candidates, align, export):
+    app.command(no_args_is_help=True)(command)
