@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from qrmiddleware.distill.rewriting.rows import Feedback, Valued
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.students.generator.texts import normalised
 
 Objective: TypeAlias = Literal["rele", "incr", "hitrate", "weighted"]
 Scale: TypeAlias = Literal["range", "rank", "none"]
@@ -68,7 +69,7 @@ class Aim:
     def measures(self) -> Mapping[str, float]:
         """What each measure that counts weighs."""
         if self.objective == "weighted":
-            return {name: weight for name, weight in asasdict(self.weights).items() if weight}
+            return {name: weight for name, weight in asdict(self.weights).items() if weight}
         return {self.objective: 1.0}
 
 
@@ -78,7 +79,7 @@ class Ordered:
 
     Attributes:
         query: As the user typed it.
-        candidates: No two with one text.
+        candidates: No two with one text but for case, blanks and width.
         rewards: Of each, falling.
     """
 
@@ -160,7 +161,7 @@ def _ordered(
     aim: Aim,
     scales: Mapping[str, Callable[[float], float]],
 ) -> Ordered:
-    worth = {each.text: (_reward(each, aim, scales), each) for each in candidates}
+    worth = {normalised(each.text): (_reward(each, aim, scales), each) for each in candidates}
     found = sorted(worth.values(), key=_place)
     return Ordered(query, tuple(each for _, each in found), tuple(reward for reward, _ in found))
 
