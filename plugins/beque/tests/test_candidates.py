@@ -61,7 +61,8 @@ def test_echoes_and_repeats_are_dropped_and_the_likeliest_come_first():
 
 
 @given(
-    st.lists(st.builds(Candidate, text=st.text("aAbＢ ", max_size=3)), max_size=9), st.text("ab")
+    st.lists(st.builds(Candidate, text=st.text("aAb\uff22 ", max_size=3)), max_size=9),
+    st.text("ab"),
 )
 def test_no_two_candidates_are_the_same_and_none_is_the_query(said, query):
     found = distinct(query, said, count=5)

@@ -33,7 +33,10 @@ LESSONS = Lessons(
     seen_folds=(0, 1),
 )
 GOLDEN = [
-    '{"task":"reasoned","query":"telly","prompt":"why: telly","answer":"Telly is a word for it.\\nrewrite: television"}',
+    (
+        '{"task":"reasoned","query":"telly","prompt":"why: telly",'
+        '"answer":"Telly is a word for it.\\nrewrite: television"}'
+    ),
     '{"task":"rewrite","query":"fridge","prompt":"rewrite: fridge","answer":"refrigerator"}',
     '{"task":"quality","query":"fridge","prompt":"same: fridge\\nas: freezer","answer":"no"}',
     '{"task":"rewrite","query":"telly","prompt":"rewrite: telly","answer":"television"}',
