@@ -21,12 +21,11 @@ from qrmiddleware.recipes.causal_options import (
 from qrmiddleware.recipes.command_options import (
     RateOption,
     SeedOption,
-    WorkArgument,
     made_by,
     need_training,
     say,
 )
-from qrmiddleware_beque.commands.options import PACKAGE, EpochsOption
+from qrmiddleware_beque.commands.options import PACKAGE, EpochsOption, WorkArgument
 
 if TYPE_CHECKING:
     from qrmiddleware_beque.recipes.align import Aligned

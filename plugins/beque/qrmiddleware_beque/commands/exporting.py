@@ -13,11 +13,10 @@ from qrmiddleware.recipes.command_options import (
     LicenceOption,
     ReplaceOption,
     ToOption,
-    WorkArgument,
     need_training,
     say,
 )
-from qrmiddleware_beque.commands.options import PACKAGE
+from qrmiddleware_beque.commands.options import PACKAGE, WorkArgument
 
 
 def export(

@@ -22,11 +22,10 @@ from qrmiddleware.recipes.causal_options import (
 from qrmiddleware.recipes.command_options import (
     RateOption,
     SeedOption,
-    WorkArgument,
     need_training,
     say,
 )
-from qrmiddleware_beque.commands.options import PACKAGE, EpochsOption
+from qrmiddleware_beque.commands.options import PACKAGE, EpochsOption, WorkArgument
 
 
 def sft(
