@@ -13,6 +13,7 @@ from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import loop
 from qrmiddleware.recipes.causal import Beginning, CausalFitting, learn_rows
 from qrmiddleware_beque.recipes.align import AlignPlan, align
+from qrmiddleware_beque.recipes.instructions import InstructPlan, Lessons, instruct
 from qrmiddleware_beque.recipes.rewards import Aim
 from qrmiddleware_beque.recipes.rewriter import read_rewriter
 from qrmiddleware_beque.recipes.sft import SFT
@@ -169,6 +170,14 @@ def test_it_says_what_to_do_where_it_cannot_begin(plan, feedback, tmp_path):
 
 def replace_candidates(row):
     return Feedback(query=row.query, candidates=row.candidates[:1], by=row.by)
+
+
+def test_feedback_on_a_held_out_query_is_an_error(plan, pairs, tmp_path):
+    kept_out = RewritePair(query=pairs[0].query, rewrite="x", split="test")
+    instruct(tmp_path, Lessons([*pairs[1:], kept_out]), InstructPlan())
+
+    with pytest.raises(ConfigError, match="1 training queries are in a held-out fold: 'red telly'"):
+        align(tmp_path, plan, tmp_path / "x")
 
 
 def test_feedback_of_two_engines_teaches_nothing(plan, feedback, tmp_path):

@@ -10,7 +10,6 @@ from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import Candidate, CandidateSet
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.generator.texts import normalised
-from qrmiddleware_beque.recipes import candidates as stage
 from qrmiddleware_beque.recipes.candidates import (
     Proposing,
     distinct,
@@ -169,4 +168,3 @@ def test_a_folder_that_holds_neither_says_what_makes_one(tmp_path):
         proposer_in(tmp_path, Proposing()),
     ):
         pass
-    assert stage.CANDIDATES.endswith(".jsonl")

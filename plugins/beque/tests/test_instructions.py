@@ -12,6 +12,7 @@ from qrmiddleware_beque.recipes.instructions import (
     JudgedRewrite,
     Lessons,
     Title,
+    held_out_of,
     instruct,
     mixed,
     read_instructed,
@@ -49,9 +50,15 @@ def test_all_tasks_are_written_as_the_golden_file_has_them(tmp_path):
 
     assert (tmp_path / INSTRUCTIONS).read_text().splitlines() == GOLDEN
     assert made.counts == {"rewrite": 2, "quality": 1, "title": 1, "reasoned": 1}
-    assert (made.sources, made.seen_folds, made.held_out) == (("llm", "people"), (0, 1), 2)
+    assert (made.sources, made.seen_folds, made.held_out) == (
+        ("llm", "people"),
+        (0, 1),
+        ("hoover", "cooker"),
+    )
     assert read_instructed(tmp_path) == made
     assert len(made.data[INSTRUCTIONS]) == 64
+    assert held_out_of(tmp_path) == made.held_out
+    assert held_out_of(tmp_path / "none") == ()
 
 
 def many(count):

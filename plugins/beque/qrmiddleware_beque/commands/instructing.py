@@ -36,10 +36,15 @@ def instruct(
         str,
         typer.Option(help="A file of your own, or rewriting-short-1, which explains nothing."),
     ] = "rewriting-1",
-    rewrites: Annotated[int, typer.Option(min=0, help="At most; 0 takes all.")] = 0,
+    rewrites: Annotated[
+        int | None, typer.Option(min=1, help="At most; else all there are.")
+    ] = None,
     quality: Annotated[int, typer.Option(min=0, help="Verdicts at most.")] = 50_000,
     title_count: Annotated[
-        int, typer.Option("--title-count", min=0, help="Titles at most.")
+        int,
+        typer.Option(
+            "--title-count", min=0, help="Titles at most; 0 holds folds out, and learns none."
+        ),
     ] = 50_000,
     reasoned: Annotated[int, typer.Option(min=0, help="Rewrites with reasons at most.")] = 50_000,
     seed: SeedOption = 0,
@@ -73,11 +78,13 @@ def instruct(
         told.seen_folds,
         files,
     )
-    amounts = instructions.Amounts(rewrites or None, quality, title_count, reasoned)
+    amounts = instructions.Amounts(rewrites, quality, title_count, reasoned)
     plan = instructions.InstructPlan(amounts, load_prompts(prompts), seed)
     made = instructions.instruct(work, lessons, plan)
     counts = ", ".join(f"{count:,} {task}" for task, count in made.counts.items())
-    say(f"{work / instructions.INSTRUCTIONS}: {counts}; {made.held_out:,} queries are kept out")
+    say(
+        f"{work / instructions.INSTRUCTIONS}: {counts}; {len(made.held_out):,} queries are kept out"
+    )
 
 
 def _titles(

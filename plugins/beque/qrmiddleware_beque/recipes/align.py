@@ -15,18 +15,19 @@ import msgspec
 from qrmiddleware.distill.causal.models import CausalLm
 from qrmiddleware.distill.rewriting.row_files import read_rows
 from qrmiddleware.distill.rewriting.rows import Feedback, RewritePair
-from qrmiddleware.distill.splits import normalised_query
+from qrmiddleware.distill.splits import normalised_query, refuse_leaks
 from qrmiddleware.distill.training import is_main_process
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.causal import Beginning, CausalFitting, check_place, save_whole
 from qrmiddleware.recipes.pretraining import CHECKPOINTS
 from qrmiddleware.recipes.ranking import Ranked, learn_rankings
+from qrmiddleware_beque.recipes.instructions import LEARNT, held_out_of
 from qrmiddleware_beque.recipes.rejection import one_system
 from qrmiddleware_beque.recipes.rewards import Aim, Ordered, Ordering, order
 from qrmiddleware_beque.recipes.rewriter import (
     Rewriter,
     Stage,
-    hash_of,
+    hashes_of,
     plain,
     read_rewriter,
     write_rewriter,
@@ -86,8 +87,8 @@ def align(work: Path, plan: AlignPlan, target: Path) -> Aligned:
         target: Folder of the checkpoint to make.
 
     Raises:
-        ConfigError: If there is no feedback, of no query one candidate is better than another,
-            or the model was never taught to rewrite.
+        ConfigError: If there is no feedback, it is of a query that is held out, of no query one
+            candidate is better than another, or the model was never taught to rewrite.
     """
     check_place(target)
     if not plan.feedback.is_file():
@@ -98,7 +99,9 @@ def align(work: Path, plan: AlignPlan, target: Path) -> Aligned:
         raise ConfigError(message)
     base = Path(plan.beginning.told)
     rewriter = read_rewriter(base)
-    ordering = order(one_system(read_rows(plan.feedback, Feedback)), plan.aim)
+    feedback = list(one_system(read_rows(plan.feedback, Feedback)))
+    refuse_leaks((row.query for row in feedback), held_out_of(work))
+    ordering = order(feedback, plan.aim)
     if not ordering.lists:
         raise ConfigError(_nothing(plan, ordering))
     gold = _gold(plan.gold)
@@ -115,7 +118,7 @@ def align(work: Path, plan: AlignPlan, target: Path) -> Aligned:
         what="learning which rewrites find more",
     )
     if is_main_process():
-        told = _with_stage(rewriter, plan, fitting)
+        told = _with_stage(rewriter, plan, fitting, feedback[0].by)
         save_whole(lm, target, lambda draft: write_rewriter(draft, told))
     known = sum(normalised_query(each.query) in gold for each in ordering.lists)
     return Aligned(ordering, known, too_long, steps)
@@ -141,7 +144,7 @@ def _gold(file: Path | None) -> dict[str, str]:
     found: dict[str, str] = {}
     pairs: Sequence[RewritePair] = [] if file is None else list(read_rows(file, RewritePair))
     for pair in pairs:
-        if pair.split in {"", "train"}:
+        if pair.split in LEARNT:
             found.setdefault(normalised_query(pair.query), pair.rewrite)
     return found
 
@@ -156,14 +159,14 @@ def _nothing(plan: AlignPlan, told: Ordering) -> str:
     )
 
 
-def _with_stage(rewriter: Rewriter, plan: AlignPlan, fitting: CausalFitting) -> Rewriter:
+def _with_stage(rewriter: Rewriter, plan: AlignPlan, fitting: CausalFitting, by: str) -> Rewriter:
     files = [plan.feedback, *([plan.gold] if plan.gold else [])]
     stage = Stage(
         command="qrm beque align",
         base=plan.beginning.told,
-        teacher=next((row.by for row in read_rows(plan.feedback, Feedback)), ""),
+        teacher=by,
         seed=fitting.seed,
-        data={file.name: hash_of(file) for file in files},
+        data=hashes_of(files),
         settings=plain(
             {
                 "fitting": asdict(fitting),

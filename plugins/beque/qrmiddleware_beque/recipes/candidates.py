@@ -27,12 +27,13 @@ from qrmiddleware.students.generator.texts import normalised
 from qrmiddleware.students.manifest import MANIFEST_FILE
 from qrmiddleware_beque.recipes.rewriter import Rewriter, read_rewriter
 
-CANDIDATES: Final = "candidates.jsonl"
 _GROUP: Final = 16
 """Queries that are answered together, always the same ones: padding may tip a balance."""
 _BUDGET: Final = 16384
 """Tokens of a pass, padding and rewrites included."""
 _STUDENT_TOKENS: Final = 32
+_MOST: Final = 64
+"""Rewrites that a student writes of one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Proposing:
     @property
     def written(self) -> int:
         """How many are written for each query."""
-        return self.count * self.spare
+        return min(self.count * self.spare, _MOST)
 
 
 class Proposer(Protocol):

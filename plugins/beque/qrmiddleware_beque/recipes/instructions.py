@@ -20,13 +20,13 @@ from qrmiddleware.distill.rewriting.rows import RewritePair
 from qrmiddleware.distill.splits import refuse_leaks
 from qrmiddleware.errors import ConfigError
 from qrmiddleware_beque.prompts.tasks import Prompts, load_prompts, one_line
-from qrmiddleware_beque.recipes.rewriter import hash_of, plain
+from qrmiddleware_beque.recipes.rewriter import hashes_of, plain
 
 INSTRUCTIONS: Final = "instructions.jsonl"
 STATE: Final = "instructions.json"
 
 Task: TypeAlias = Literal["rewrite", "quality", "title", "reasoned"]
-_LEARNT: Final = frozenset({"", "train"})
+LEARNT: Final = frozenset({"", "train"})
 """Splits that are for training."""
 TASKS: Final[tuple[Task, ...]] = ("rewrite", "quality", "title", "reasoned")
 
@@ -116,7 +116,7 @@ class Instructed(msgspec.Struct, frozen=True, kw_only=True):
         prompts: In which words.
         sources: Who says that pairs mean the same.
         seen_folds: Folds of judged queries that may be learnt from.
-        held_out: How many queries were kept out.
+        held_out: Queries that are kept out, here and in what is trained later.
         data: SHA-256 of what they are made of, and of the instructions, by file name.
         settings: As they were given.
     """
@@ -125,7 +125,7 @@ class Instructed(msgspec.Struct, frozen=True, kw_only=True):
     prompts: Prompts
     sources: tuple[str, ...]
     seen_folds: tuple[int, ...]
-    held_out: int
+    held_out: tuple[str, ...]
     data: dict[str, str]
     settings: dict[str, object]
 
@@ -137,16 +137,17 @@ def instruct(work: Path, lessons: Lessons, plan: InstructPlan) -> Instructed:
         ConfigError: If there is no pair to learn from, or a query that is held out among what
             would be learnt.
     """
-    pairs = [pair for pair in lessons.pairs if pair.split in _LEARNT and pair.rewrite.strip()]
+    pairs = [pair for pair in lessons.pairs if pair.split in LEARNT and pair.rewrite.strip()]
     if not pairs:
         message = (
             f"of {len(lessons.pairs):,} pairs none is for training: pairs without a split, or of "
             "the split train, are learnt"
         )
         raise ConfigError(message)
-    others = [pair.query for pair in lessons.pairs if pair.split not in _LEARNT]
+    others = [pair.query for pair in lessons.pairs if pair.split not in LEARNT]
     learnt = [each.query for group in (pairs, lessons.verdicts, lessons.titles) for each in group]
-    refuse_leaks(learnt, [*lessons.held_out, *others])
+    held_out = tuple(dict.fromkeys((*lessons.held_out, *others)))
+    refuse_leaks(learnt, held_out)
     made = mixed(pairs, lessons, plan)
     write_rows(work / INSTRUCTIONS, made)
     counts = Counter(each.task for each in made)
@@ -155,8 +156,8 @@ def instruct(work: Path, lessons: Lessons, plan: InstructPlan) -> Instructed:
         prompts=plan.prompts,
         sources=tuple(sorted({pair.source or "unknown" for pair in pairs})),
         seen_folds=lessons.seen_folds,
-        held_out=len({*lessons.held_out, *others}),
-        data={file.name: hash_of(file) for file in (*lessons.files, work / INSTRUCTIONS)},
+        held_out=held_out,
+        data=hashes_of((*lessons.files, work / INSTRUCTIONS)),
         settings=plain({"amounts": asdict(plan.amounts), "seed": plan.seed}),
     )
     (work / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2))
@@ -221,6 +222,11 @@ def read_instructed(work: Path) -> Instructed:
     except (OSError, msgspec.MsgspecError) as error:
         message = f"{work} holds no instructions ({error}): run `qrm beque instruct` first"
         raise ConfigError(message) from error
+
+
+def held_out_of(work: Path) -> tuple[str, ...]:
+    """Return the queries that a training keeps out; none where there are no instructions."""
+    return read_instructed(work).held_out if (work / STATE).is_file() else ()
 
 
 def read_instructions(work: Path) -> list[Instruction]:

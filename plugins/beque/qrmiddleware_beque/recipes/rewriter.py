@@ -1,7 +1,7 @@
 """A checkpoint that rewrites: how it is asked, and what it was taught, told in its own folder."""
 
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,13 +92,14 @@ def write_rewriter(folder: Path, rewriter: Rewriter) -> None:
     (folder / FORM_FILE).write_bytes(text + b"\n")
 
 
-def hash_of(file: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal."""
-    with file.open("rb") as data:
-        told = sha256()
-        while block := data.read(1 << 20):
-            told.update(block)
-    return told.hexdigest()
+def hashes_of(files: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files, by name, and by path where a name is there before."""
+    found: dict[str, str] = {}
+    for file in files:
+        with file.open("rb") as data:
+            told = file_digest(data, "sha256").hexdigest()
+        found[file.name if file.name not in found else str(file)] = told
+    return found
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:

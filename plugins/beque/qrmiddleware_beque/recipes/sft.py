@@ -35,7 +35,7 @@ from qrmiddleware_beque.recipes.rewriter import (
     Rewriter,
     Stage,
     asking,
-    hash_of,
+    hashes_of,
     plain,
     write_rewriter,
 )
@@ -155,7 +155,7 @@ def _rewriter(
         base=plan.beginning.told,
         teacher=", ".join(told.sources),
         seed=fitting.seed,
-        data=told.data | {INSTRUCTIONS: hash_of(work / INSTRUCTIONS)},
+        data=told.data | hashes_of([work / INSTRUCTIONS]),
         settings=plain(
             {
                 "fitting": asdict(fitting),
