@@ -107,6 +107,52 @@ def dpo(
     return -logsigmoid(beta * margins).mean()
 
 
+def preference_ranking(
+    log_probabilities: "Tensor", rewards: "Tensor", *, temperatures: bool = True
+) -> "Tensor":
+    """Preference ranking optimisation (PRO): make responses likelier, the more they are worth.
+
+    Every response is to be told from all that are worth less, by a softmax over both:
+
+        -log( exp(s_k / T_k) / (exp(s_k / T_k) + sum over r_i < r_k of exp(s_i / T_ki)) )
+
+    with T_ki = 1 / (r_k - r_i) and T_k the least of these. Responses of equal worth are not told
+    from each other, so that the order of the list says nothing. The loss depends on the scale of
+    rewards: bring them to one, such as 0..1, over a whole data set.
+
+    Args:
+        log_probabilities: Of the responses to one prompt, shape (responses,); means over their
+            tokens, lest long ones count for less.
+        rewards: What each is worth, same shape; no gradient flows into them.
+        temperatures: Soften by how far apart two are; without, 1 stands for all (Plackett-Luce,
+            where no two are alike).
+
+    Returns:
+        The sum over responses, in nats; 0 where all are worth the same, which teaches nothing.
+
+    Raises:
+        ValueError: If shapes differ or there is nothing to rank.
+
+    Source: Song et al. 2024, arXiv:2306.17492 (PRO); with length-normalised log-probabilities,
+    Peng et al. 2023, arXiv:2311.03758 (BEQUE).
+    """
+    if log_probabilities.dim() != 1 or rewards.shape != log_probabilities.shape or not len(rewards):
+        message = (
+            f"log-probabilities of shape {tuple(log_probabilities.shape)} and rewards of shape "
+            f"{tuple(rewards.shape)}: both need one shape (responses,), with a response"
+        )
+        raise ValueError(message)
+    scores = _full(log_probabilities)
+    worth = rewards.detach().to(scores)
+    gaps = worth[:, None] - worth[None, :]
+    above = (gaps > 0).any(1)  # what is worth least is told from nothing, and has no gradient
+    gaps = gaps[above]
+    inverse = gaps if temperatures else (gaps > 0).to(scores)
+    own = scores[above] * inverse.amax(1)
+    others = (scores * inverse).masked_fill(gaps <= 0, float("-inf"))
+    return (own.logaddexp(others.logsumexp(1)) - own).sum()
+
+
 def _full(values: "Tensor") -> "Tensor":
     """Return float64 as it is and anything smaller as float32, whatever autocast left."""
     import torch

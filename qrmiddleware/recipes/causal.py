@@ -137,12 +137,12 @@ def learn_rows(
 
     def loss(model: Any, batch: Sequence[TokenRow]) -> "Iterator[Tensor]":  # noqa: ANN401 wrapped
         tokens = learnt_tokens(batch)
-        for part in _parts(batch, fitting.at_once):
+        for part in parts_of(batch, fitting.at_once):
             logits, labels = response_logits(model, part, pad=lm.pad)
             yield response_cross_entropy(logits, labels, tokens=tokens)
 
-    lessons = Lessons(_batches(kept, fitting), loss)
-    train(lm.model, lessons, _course(lm, fitting, kept, what), checkpoints=checkpoints)
+    lessons = Lessons(full_batches(kept, fitting), loss)
+    train(lm.model, lessons, course_of(lm, fitting, kept, what), checkpoints=checkpoints)
     return len(rows) - len(kept)
 
 
@@ -179,18 +179,18 @@ def learn_preferences(
         FloatingPointError: If the loss is no number any more.
     """
     kept = [pair for pair in pairs if max(len(row.ids) for row in pair.rows) <= fitting.max_tokens]
-    batches = _batches(_held(lm, kept), fitting)
+    batches = full_batches(_held(lm, kept), fitting)
 
     def loss(model: Any, batch: Sequence[_Held]) -> "Iterator[Tensor]":  # noqa: ANN401 wrapped
         tokens = learnt_tokens(held.pair.chosen for held in batch)
-        for part in _parts(batch, fitting.at_once):
+        for part in parts_of(batch, fitting.at_once):
             logits, labels = response_logits(model, _both(part), pad=lm.pad)
             preferred = _dpo(logits, labels, part, beta=beta) * (len(part) / len(batch))
             own = response_cross_entropy(logits[: len(part)], labels[: len(part)], tokens=tokens)
             yield preferred + anchor * own
 
     rows = [row for pair in kept for row in pair.rows]
-    course = _course(lm, fitting, rows, what, beta=beta, anchor=anchor)
+    course = course_of(lm, fitting, rows, what, beta=beta, anchor=anchor)
     train(lm.model, Lessons(batches, loss), course, checkpoints=checkpoints)
     return len(pairs) - len(kept)
 
@@ -233,7 +233,7 @@ def own_device() -> "Any":  # noqa: ANN401 torch's
     return PartialState().device
 
 
-def _batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
+def full_batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
     """Take all items once an epoch, each epoch in another order; every batch is full."""
     from accelerate import PartialState  # noqa: PLC0415 loads torch
 
@@ -263,13 +263,15 @@ def _batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
     return endless
 
 
-def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def parts_of(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut a batch into what one pass takes."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _course(
-    lm: CausalLm, fitting: CausalFitting, rows: Sequence[TokenRow], what: str, **more: float
+def course_of(
+    lm: CausalLm, fitting: CausalFitting, rows: Sequence[TokenRow], what: str, **more: float | str
 ) -> Course:
+    """Say how a training runs, and all that one which goes on must have been begun with."""
     told = sha256(repr([(row.ids, row.prompt) for row in rows]).encode()).hexdigest()
     settings: Mapping[str, Any] = asdict(fitting) | {
         "what": what,

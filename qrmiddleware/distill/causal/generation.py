@@ -1,4 +1,4 @@
-"""Responses of a language model: its most likely one, or repeatable draws."""
+"""Responses of a language model: its most likely ones, or repeatable draws."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,31 @@ class Decoding:
         temperature: 0 always takes the likeliest token; at 1 tokens are drawn as the model says.
         samples: Responses to each prompt.
         seed: Of the draws.
+        beams: Width of a search for the responses that are likeliest by the mean of their tokens,
+            best first; it draws nothing. 0 searches for none.
+
+    Raises:
+        ValueError: If a search is too narrow for its responses, or also to draw.
     """
 
     most_tokens: int
     temperature: float = 0.0
     samples: int = 1
     seed: int = 0
+    beams: int = 0
+
+    def __post_init__(self) -> None:
+        if self.beams and (self.beams < self.samples or self.temperature > 0):
+            message = (
+                f"{self.beams} beams for {self.samples} responses at a temperature of "
+                f"{self.temperature}: as many beams as responses are needed, and none is drawn"
+            )
+            raise ValueError(message)
+
+    @property
+    def rows(self) -> int:
+        """How many responses to a prompt are written at once."""
+        return max(self.samples, self.beams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +74,7 @@ def respond(
     Returns:
         Of each prompt so many samples.
     """
-    lengths = [(len(ids) + decoding.most_tokens) * decoding.samples for ids in prompts]
+    lengths = [(len(ids) + decoding.most_tokens) * decoding.rows for ids in prompts]
     found: list[list[Response]] = [[] for _ in prompts]
     for group in token_batches(lengths, budget=budget):
         told = _respond(lm, [prompts[n] for n in group], decoding)
@@ -80,6 +99,7 @@ def _respond(lm: CausalLm, prompts: Sequence[Sequence[int]], decoding: Decoding)
         use_cache=True,
         pad_token_id=lm.pad,
         eos_token_id=sorted(lm.ends),
+        num_beams=decoding.beams or 1,
         **(drawn if decoding.temperature > 0 else {"do_sample": False}),
     )
     lm.model.eval()

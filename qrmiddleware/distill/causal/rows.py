@@ -38,14 +38,19 @@ def prompt_ids(lm: CausalLm, messages: Sequence[Mapping[str, str]]) -> tuple[int
         lm: Whose tokenizer and template they are.
         messages: With a ``role`` and a ``content`` each.
     """
-    tokenizer = lm.tokenizer
-    if tokenizer.chat_template is None:
-        text = "".join(f"{message['content']}\n\n" for message in messages)
-        return tuple(tokenizer(text)["input_ids"])
-    told = tokenizer.apply_chat_template(
+    text = prompt_text(lm, messages)
+    special = lm.tokenizer.chat_template is None  # a template writes them itself
+    return tuple(lm.tokenizer(text, add_special_tokens=special)["input_ids"])
+
+
+def prompt_text(lm: CausalLm, messages: Sequence[Mapping[str, str]]) -> str:
+    """Write messages down as text; see `prompt_ids`, which says which tokens it becomes."""
+    if lm.tokenizer.chat_template is None:
+        return "".join(f"{message['content']}\n\n" for message in messages)
+    told = lm.tokenizer.apply_chat_template(
         list(messages), add_generation_prompt=True, tokenize=False, enable_thinking=False
     )
-    return tuple(tokenizer(told, add_special_tokens=False)["input_ids"])
+    return str(told)
 
 
 def response_row(lm: CausalLm, prompt: Sequence[int], response: str) -> TokenRow:

@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qrmiddleware.distill import sequence_losses as losses
 
@@ -107,6 +109,106 @@ def test_gradients_raise_the_chosen_and_lower_the_rejected_and_spare_the_referen
     assert chosen.grad.item() == pytest.approx(-0.5 * wrong)
     assert rejected.grad.item() == pytest.approx(0.5 * wrong)
     assert (kept.grad, held.grad) == (None, None)
+
+
+def as_published(scores, rewards):
+    """Rank a list as the authors' program does, best first: in loops, with logarithms of sums."""
+    total = 0.0
+    for best in range(len(scores) - 1):
+        rest = range(best + 1, len(scores))
+        gaps = {other: rewards[best] - rewards[other] for other in rest}
+        own = math.exp(scores[best] * max(gaps.values()))
+        others = sum(math.exp(scores[other] * gap) for other, gap in gaps.items())
+        total -= math.log(own / (own + others))
+    return total
+
+
+def ranked(torch, scores, rewards, **told):
+    kind = torch.float64
+    return losses.preference_ranking(
+        torch.tensor(scores, dtype=kind), torch.tensor(rewards, dtype=kind), **told
+    ).item()
+
+
+def test_a_ranking_gives_the_values_worked_by_hand(torch):
+    scores, rewards = [-0.5, -1.0, -2.0], [1.0, 0.6, 0.1]
+
+    assert ranked(torch, scores, rewards) == pytest.approx(1.311546, abs=1e-6)
+    assert ranked(torch, scores[1:], rewards[1:]) == pytest.approx(0.474077, abs=1e-6)
+    assert ranked(torch, scores, rewards, temperatures=False) == pytest.approx(
+        0.604131 + 0.313262, abs=1e-6
+    )
+
+
+def test_a_ranking_of_two_is_bradley_and_terrys_softened_by_their_distance(torch):
+    for better, worse, gap in ((-1.0, -3.0, 0.4), (-3.0, -1.0, 1.0)):
+        wanted = math.log1p(math.exp(gap * (worse - better)))
+
+        assert ranked(torch, [better, worse], [gap, 0.0]) == pytest.approx(wanted)
+        assert losses.dpo(
+            torch.tensor([better]), torch.tensor([worse]), beta=gap
+        ).item() == pytest.approx(wanted)
+
+
+LISTS = st.lists(
+    st.tuples(st.floats(-8, 0), st.integers(0, 20)),
+    min_size=2,
+    max_size=6,
+    unique_by=lambda e: e[1],
+).map(lambda told: sorted(told, key=lambda each: -each[1]))
+TIED = st.lists(st.tuples(st.floats(-8, 0), st.integers(0, 4)), min_size=1, max_size=6)
+
+
+@given(LISTS)
+def test_a_ranking_without_ties_is_the_authors_own(told):
+    torch = pytest.importorskip("torch")
+    scores, rewards = [each for each, _ in told], [each / 20 for _, each in told]
+
+    assert ranked(torch, scores, rewards) == pytest.approx(as_published(scores, rewards))
+
+
+@given(TIED, st.randoms(use_true_random=False), st.floats(-3, 3), st.floats(0.25, 4))
+def test_order_and_origin_of_rewards_say_nothing_and_scales_cancel(told, rng, origin, scale):
+    torch = pytest.importorskip("torch")
+    scores, rewards = [each for each, _ in told], [each / 4 for _, each in told]
+    mixed = rng.sample(told, len(told))
+    loss = ranked(torch, scores, rewards)
+
+    assert loss >= 0
+    assert ranked(torch, *zip(*((s, r / 4) for s, r in mixed), strict=True)) == pytest.approx(loss)
+    assert ranked(torch, scores, [4 + round(origin) + r for r in rewards]) == pytest.approx(loss)
+    assert ranked(
+        torch, [s / scale for s in scores], [r * scale for r in rewards]
+    ) == pytest.approx(loss)
+
+
+def test_responses_of_equal_worth_are_not_told_from_each_other(torch):
+    scores = torch.tensor([-0.5, -1.0, -2.0, -0.1], requires_grad=True)
+
+    losses.preference_ranking(scores[:2], torch.tensor([0.3, 0.3])).backward()
+    assert scores.grad.tolist() == [0, 0, 0, 0]
+
+    two = ranked(torch, [-0.5, -2.0], [1.0, 0.0]), ranked(torch, [-1.0, -2.0], [1.0, 0.0])
+    assert ranked(torch, [-0.5, -1.0, -2.0], [1.0, 1.0, 0.0]) == pytest.approx(sum(two))
+
+
+def test_gradients_of_a_ranking_raise_the_best_and_lower_the_worst(torch):
+    scores = torch.tensor([-2.0, -1.0, -0.5], dtype=torch.float64, requires_grad=True)
+    rewards = torch.tensor([0.0, 1.0, 0.4], dtype=torch.float64, requires_grad=True)
+
+    losses.preference_ranking(scores, rewards).backward()
+
+    assert scores.grad[1] < 0 < scores.grad[0]
+    assert rewards.grad is None
+    assert torch.autograd.gradcheck(
+        lambda told: losses.preference_ranking(told, rewards), scores.detach().requires_grad_()
+    )
+
+
+def test_rankings_that_do_not_fit_are_refused(torch):
+    for told in ((2, 3), (0, 0), ((1, 2), (1, 2))):
+        with pytest.raises(ValueError, match=r"both need one shape \(responses,\)"):
+            losses.preference_ranking(*map(torch.zeros, told))
 
 
 def test_half_precision_is_computed_in_full(torch):

@@ -1,7 +1,8 @@
 import pytest
 
 from qrmiddleware.distill.causal.generation import Decoding, respond
-from qrmiddleware.distill.causal.rows import prompt_ids
+from qrmiddleware.distill.causal.rows import TokenRow, prompt_ids
+from qrmiddleware.distill.causal.scoring import log_probabilities
 
 pytestmark = pytest.mark.students
 TOKENS = 6
@@ -75,6 +76,47 @@ def test_a_response_says_whether_it_came_to_its_end(torch, lm, prompts):
 
     assert (cut.ended, cut.tokens) == (False, TOKENS)
     assert (ended.ended, ended.ids, ended.text) == (True, (0,), "")
+
+
+def test_beams_find_the_likeliest_of_all_responses(torch, lm, prompts):
+    """As wide as everything that two tokens can say: a search that is no search."""
+    lm.model.generation_config.eos_token_id = None
+    (found,) = respond(lm, prompts[:1], Decoding(2, samples=3, beams=280), budget=10**6)
+
+    with torch.no_grad():
+        first = lm.model(torch.tensor([prompts[0]])).logits[0, -1].log_softmax(-1)
+        rows = torch.tensor([[*prompts[0], token] for token in range(len(first))])
+        second = lm.model(rows).logits[:, -1].log_softmax(-1)
+    total = first[:, None] + second
+    total[lm.end] = first[lm.end]  # ended: nothing follows
+    best = total[torch.arange(len(first)) != lm.end].flatten().topk(3).values.tolist()
+    likely = [
+        float(first[each.ids[0]] + second[each.ids[0], each.ids[1]])
+        for each in found
+        if len(each.ids) == 2
+    ]
+    assert len(likely) > 0
+    assert likely == pytest.approx(best[: len(likely)], abs=1e-3)
+
+
+def test_beams_are_the_same_every_time_and_the_best_come_first(lm, prompts):
+    told = Decoding(TOKENS, samples=3, beams=6)
+
+    found = respond(lm, prompts, told, budget=1000)
+
+    assert found == respond(lm, prompts, told, budget=1000)
+    for prompt, group in zip(prompts, found, strict=True):
+        assert len({said.ids for said in group}) == 3
+        rows = [TokenRow((*prompt, *said.ids), len(prompt)) for said in group]
+        likely = log_probabilities(lm, rows, budget=1000, normalised=True)
+        assert likely == sorted(likely, reverse=True)
+
+
+def test_beams_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="2 beams for 3 responses"):
+        Decoding(TOKENS, samples=3, beams=2)
+    with pytest.raises(ValueError, match=r"temperature of 1\.0"):
+        Decoding(TOKENS, temperature=1.0, beams=2)
 
 
 def test_nothing_is_asked_about_nothing(lm):
