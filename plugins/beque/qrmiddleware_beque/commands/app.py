@@ -15,9 +15,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help=(
         "Train rewriters for `plugin: beque`, stage by stage: make wordings of a catalogue where "
-        "there is no log of any (`wordings`), keep the pairs that a search engine bears out (`reject`), write them as instructions (`instruct`), teach a language model "
-        "(`sft`), let it propose (`candidates`), ask an engine about that (`qrm feedback`), make "
-        "likelier what finds more (`align`), and make a student of it (`export`).\n\n"
+        "there is no log of any (`wordings`), keep the pairs that a search engine bears out "
+        "(`reject`), write them as instructions (`instruct`), teach a language model (`sft`), let "
+        "it propose (`candidates`), ask an engine about that (`qrm feedback`), make likelier what "
+        "finds more (`align`), and make a student of it (`export`).\n\n"
         "Needs the extra `train`: pip install 'qrmiddleware-beque[train]'"
     ),
 )
