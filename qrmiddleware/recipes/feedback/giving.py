@@ -266,6 +266,7 @@ async def giving(system: System) -> AsyncIterator[Giver]:
 
     Raises:
         ConfigError: If it cannot be searched so.
+        UpstreamError: If it does not answer.
     """
     fields = system.judge.text_fields
     async with OfflineSearch(system.arm, replace(system.options, text_fields=fields)) as search:

@@ -85,7 +85,8 @@ class OfflineSearch:
         searches: How many were sent; texts that were known are none.
 
     Raises:
-        ConfigError: If the depth is none that engines answer, or a library is missing.
+        ConfigError: If the depth is none that engines answer, or, entering, a library is missing.
+        UpstreamError: Entering, if the engine does not answer.
     """
 
     def __init__(self, arm: Arm, options: OfflineOptions) -> None:
@@ -109,7 +110,11 @@ class OfflineSearch:
         except ModuleNotFoundError as error:
             message = "a rate needs aiolimiter: pip install 'qrmiddleware[evaluation]'"
             raise ConfigError(message) from error
-        self.engine = await self._client.engine()
+        try:
+            self.engine = await self._name()
+        except BaseException:
+            await self._client.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -164,6 +169,19 @@ class OfflineSearch:
         """
         body = b'{"query": {"match_all": {}}, "size": 0, "track_total_hits": true}'
         return (await self._attempt(body)).total or 0
+
+    async def _name(self) -> str:
+        attempts = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_result(lambda name: not name),
+            stop=tenacity.stop_after_attempt(self.options.attempts),
+            wait=self.options.wait,
+            retry_error_callback=lambda _: "",
+        )
+        name: str = await attempts(self._client.engine)
+        if not name:
+            message = f"{self.arm.shown_url} does not answer"
+            raise UpstreamError(message)
+        return name
 
     async def _attempt(self, body: bytes) -> Ranking:
         attempts = tenacity.AsyncRetrying(

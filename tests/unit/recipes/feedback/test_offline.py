@@ -4,6 +4,7 @@ import time
 import pytest
 
 from qrmiddleware.errors import ConfigError, UpstreamError
+from qrmiddleware.recipes.feedback.engine import engine_arm
 from qrmiddleware.recipes.feedback.offline import (
     OfflineOptions,
     OfflineSearch,
@@ -115,3 +116,11 @@ async def test_searches_keep_to_the_rate(arm, search_server):
 async def test_a_depth_that_engines_refuse_is_refused_at_once(arm):
     with pytest.raises(ConfigError, match="depth 10001"):
         OfflineSearch(arm, OfflineOptions(depth=10_001))
+
+
+async def test_an_engine_that_does_not_answer_cannot_be_entered(quick):
+    arm = engine_arm("http://127.0.0.1:9", "shop", fields=("title",))
+
+    with pytest.raises(UpstreamError, match=r"http://127.0.0.1:9/shop does not answer"):
+        async with OfflineSearch(arm, quick):
+            pass
