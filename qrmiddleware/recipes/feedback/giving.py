@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from qrmiddleware.asking.workers import all_or_none
 from qrmiddleware.distill.rewriting.guards import GuardOptions, objection, same_query
 from qrmiddleware.distill.rewriting.rows import Candidate, CandidateSet, Feedback, Valued
 from qrmiddleware.errors import UpstreamError
@@ -26,16 +26,13 @@ from qrmiddleware.recipes.feedback.offline import (
     SearchRefusedError,
 )
 from qrmiddleware.recipes.feedback.store import FeedbackStore
+from qrmiddleware.recipes.feedback.working import work_through
 
 NOT_JUDGED: Final = "the judge does not know the query"
 NOT_SEARCHED: Final = "the engine refused it"
 
 Reached = Mapping[str, AbstractSet[str]]
 """What users of a query got without searching: doc_ids, by ``same_query`` of its text."""
-
-
-class GivenUpError(UpstreamError):
-    """Too many searches in a row failed; what was found until then is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,36 +292,40 @@ async def give_all(
         GivenUpError: If too many queries in a row failed.
     """
     tally = FeedbackTally()
-    coming = iter(proposed)
+
+    def fail(error: UpstreamError) -> None:
+        tally.failed, tally.failure = tally.failed + 1, str(error)
+        watch(tally)
+
+    def note(feedback: Feedback) -> None:
+        take(feedback)
+        tally.count(feedback)
+        watch(tally)
+
     async with giving(system) as giver:
-        streak = 0
-
-        async def work() -> None:
-            nonlocal streak
-            for each in coming:
-                if is_known(giver.by, each):
-                    tally.known += 1
-                    continue
-                try:
-                    feedback = await giver.give(each)
-                except UpstreamError as error:
-                    streak += 1
-                    tally.failed, tally.failure = tally.failed + 1, str(error)
-                    if streak >= system.give_up_after:
-                        raise _given_up(streak, error) from error
-                else:
-                    streak = 0
-                    take(feedback)
-                    tally.count(feedback)
-                tally.searches = giver.searches
-                watch(tally)
-
         try:
-            await all_or_none(work() for _ in range(system.options.concurrency))
+            await work_through(
+                _unknown(proposed, partial(is_known, giver.by), tally),
+                giver.give,
+                note,
+                concurrency=system.options.concurrency,
+                give_up_after=system.give_up_after,
+                failed=fail,
+            )
         finally:
             tally.searches = giver.searches
             watch(tally)
     return tally
+
+
+def _unknown(
+    proposed: Iterable[CandidateSet], is_known: Callable[[CandidateSet], bool], tally: FeedbackTally
+) -> Iterator[CandidateSet]:
+    for each in proposed:
+        if is_known(each):
+            tally.known += 1
+        else:
+            yield each
 
 
 def give_feedback(
@@ -353,11 +354,3 @@ def give_feedback(
         GivenUpError: If too many queries in a row failed; the same call goes on from there.
     """
     return asyncio.run(give_all(system, proposed, store.add, is_known=store.has, watch=watch))
-
-
-def _given_up(streak: int, error: UpstreamError) -> GivenUpError:
-    message = (
-        f"{streak} queries in a row failed, the last one with: {error}. What was found is kept; "
-        "the same command goes on from there"
-    )
-    return GivenUpError(message, status=error.status)

@@ -68,6 +68,24 @@ class JudgmentsOf:
         """Let go of nothing."""
 
 
+class Nobody:
+    """Knows of no query what is relevant to it."""
+
+    name = "nobody judges"
+    text_fields: tuple[str, ...] = ()
+
+    def knows(self, query: str) -> bool:  # noqa: ARG002 as of all judges
+        """Know nothing."""
+        return False
+
+    def relevant(self, query: str, texts: Mapping[str, str]) -> AbstractSet[str]:  # noqa: ARG002
+        """Call nothing relevant."""
+        return frozenset()
+
+    def close(self) -> None:
+        """Let go of nothing."""
+
+
 class JudgingStudent:
     """Calls relevant what a cross-encoder or bi-encoder scores high enough.
 

@@ -132,16 +132,28 @@ def guards_of(
 
 @contextmanager
 def judging(
-    judgments: Path | None, student: Path | None, *, min_score: float, text_fields: str
+    judgments: Path | None,
+    student: Path | None,
+    *,
+    min_score: float,
+    text_fields: str,
+    needed: bool = True,
 ) -> "Iterator[tuple[RelevanceJudge, JudgedQueries | None]]":
     """Open who says what is relevant: judgments or a student, one of them.
+
+    Args:
+        judgments: Folder or file.
+        student: Folder.
+        min_score: Of what a student calls relevant.
+        text_fields: That it reads, with commas.
+        needed: Whether there must be one; else nobody judges.
 
     Raises:
         ConfigError: If both are given or none is, or they cannot be read.
     """
     # Formats and students load numpy, and `qrm --help` reads this file.
     from qrmiddleware.evaluation.formats import load_judged  # noqa: PLC0415
-    from qrmiddleware.recipes.feedback.judges import JudgingStudent, JudgmentsOf  # noqa: PLC0415
+    from qrmiddleware.recipes.feedback.judges import JudgingStudent, JudgmentsOf, Nobody  # noqa: PLC0415
 
     judge: RelevanceJudge
     judged = None
@@ -150,6 +162,8 @@ def judging(
         judge = JudgmentsOf(judged, judgments.stem)
     elif student is not None and judgments is None:
         judge = JudgingStudent.open(student, min_score=min_score, text_fields=names(text_fields))
+    elif not needed and judgments is None:
+        judge = Nobody()
     else:
         message = "say who judges what is relevant: either --judgments or --student"
         raise ConfigError(message)

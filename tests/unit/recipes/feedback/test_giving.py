@@ -5,9 +5,10 @@ import pytest
 from qrmiddleware.distill.rewriting.files import read_rows
 from qrmiddleware.distill.rewriting.rows import Candidate, CandidateSet, Feedback
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes.feedback.giving import GivenUpError, give_feedback
+from qrmiddleware.recipes.feedback.giving import give_feedback
 from qrmiddleware.recipes.feedback.judges import JudgingStudent
 from qrmiddleware.recipes.feedback.store import FeedbackStore
+from qrmiddleware.recipes.feedback.working import GivenUpError
 from qrmiddleware.testing.students import make_student
 
 
