@@ -70,35 +70,29 @@ def feedback(
         --reached ./ubi --brands brands.txt
     """
     # The evaluation's formats are slow to load.
-    from qrmiddleware.recipes.feedback.engine import engine_arm  # noqa: PLC0415
-    from qrmiddleware.recipes.feedback.giving import System  # noqa: PLC0415
     from qrmiddleware.recipes.feedback.offline import OfflineOptions  # noqa: PLC0415
-    from qrmiddleware.recipes.feedback.reached import reached_by_query  # noqa: PLC0415
+    from qrmiddleware.recipes.feedback.settings import SystemSettings  # noqa: PLC0415
 
-    arm = engine_arm(
-        url,
-        index,
+    settings = SystemSettings(
+        url=url,
+        index=index,
         fields=options.names(fields),
         body=body,
         operator=operator,
         pipeline=pipeline,
         api_key_env=api_key_env,
         ca_certs=ca_certs,
+        judgments=judgments,
+        student=student,
+        min_score=min_score,
+        text_fields=options.names(text_fields),
+        reached=reached,
+        offline=OfflineOptions(depth, (), id_field, concurrency, rate, timeout, attempts),
+        guards=options.guards_of(brands, language, script, new_identifiers=new_identifiers),
+        version=engine_version,
+        give_up_after=give_up_after,
     )
-    guards = options.guards_of(brands, language, script, new_identifiers=new_identifiers)
-    with options.judging(judgments, student, min_score=min_score, text_fields=text_fields) as (
-        judge,
-        judged,
-    ):
-        system = System(
-            arm,
-            judge,
-            OfflineOptions(depth, (), id_field, concurrency, rate, timeout, attempts),
-            guards,
-            reached_by_query(reached, judged) if reached else {},
-            engine_version,
-            give_up_after,
-        )
+    with settings.open() as system:
         tally = _run(system, candidates, to)
     _show(tally, to)
     if json is not None:

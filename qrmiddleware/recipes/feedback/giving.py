@@ -103,6 +103,7 @@ class FeedbackTally:
         hit_rate: Its sum over these.
         helpful: Queries with a candidate that finds anything relevant and new.
         searches: That were sent.
+        by: Who gave the feedback; empty if no engine answered.
     """
 
     known: int = 0
@@ -119,6 +120,7 @@ class FeedbackTally:
     hit_rate: float = 0.0
     helpful: int = 0
     searches: int = 0
+    by: str = ""
 
     @property
     def seen(self) -> int:
@@ -303,6 +305,7 @@ async def give_all(
         watch(tally)
 
     async with giving(system) as giver:
+        tally.by = giver.by
         try:
             await work_through(
                 _unknown(proposed, partial(is_known, giver.by), tally),

@@ -1,20 +1,13 @@
 """Options of the commands that search offline, and what is made of them."""
 
 from collections.abc import Iterable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from qrmiddleware.distill.rewriting.guards import GuardOptions, catalogue_brands
 from qrmiddleware.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from qrmiddleware.evaluation.collection import JudgedQueries
-    from qrmiddleware.recipes.feedback.judges import RelevanceJudge
 
 DEFAULT_URL: Final = "http://localhost:9200"
 
@@ -128,46 +121,3 @@ def guards_of(
         )
     except (OSError, ValueError) as error:  # not UTF-8 is a ValueError, too
         raise ConfigError(str(error)) from error
-
-
-@contextmanager
-def judging(
-    judgments: Path | None,
-    student: Path | None,
-    *,
-    min_score: float,
-    text_fields: str,
-    needed: bool = True,
-) -> "Iterator[tuple[RelevanceJudge, JudgedQueries | None]]":
-    """Open who says what is relevant: judgments or a student, one of them.
-
-    Args:
-        judgments: Folder or file.
-        student: Folder.
-        min_score: Of what a student calls relevant.
-        text_fields: That it reads, with commas.
-        needed: Whether there must be one; else nobody judges.
-
-    Raises:
-        ConfigError: If both are given or none is, or they cannot be read.
-    """
-    # Formats and students load numpy, and `qrm --help` reads this file.
-    from qrmiddleware.evaluation.formats import load_judged  # noqa: PLC0415
-    from qrmiddleware.recipes.feedback.judges import JudgingStudent, JudgmentsOf, Nobody  # noqa: PLC0415
-
-    judge: RelevanceJudge
-    judged = None
-    if judgments is not None and student is None:
-        judged = load_judged(judgments)
-        judge = JudgmentsOf(judged, judgments.stem)
-    elif student is not None and judgments is None:
-        judge = JudgingStudent.open(student, min_score=min_score, text_fields=names(text_fields))
-    elif not needed and judgments is None:
-        judge = Nobody()
-    else:
-        message = "say who judges what is relevant: either --judgments or --student"
-        raise ConfigError(message)
-    try:
-        yield judge, judged
-    finally:
-        judge.close()

@@ -1,10 +1,7 @@
 import pytest
 
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.recipes.feedback.judges import JudgingStudent, JudgmentsOf
-from qrmiddleware.recipes.feedback.options import guards_of, judging, names
-from qrmiddleware.testing.shop import write_shop
-from qrmiddleware.testing.students import make_student
+from qrmiddleware.recipes.feedback.options import guards_of, names
 
 
 def test_names_are_parted_at_commas():
@@ -32,22 +29,3 @@ def test_guards_that_cannot_be_read_are_refused(tmp_path, content, language, mes
 
     with pytest.raises(ConfigError, match=message):
         guards_of(file, language, None, new_identifiers=False)
-
-
-def test_judgments_or_a_student_judge_and_never_both(tmp_path):
-    shop, student = write_shop(tmp_path / "shop"), make_student(tmp_path / "student")
-
-    with judging(shop, None, min_score=0.5, text_fields="") as (judge, judged):
-        assert isinstance(judge, JudgmentsOf)
-        assert judged is not None
-        assert judge.knows("kettle")
-    with judging(None, student, min_score=0.5, text_fields="name,title") as (judge, judged):
-        assert isinstance(judge, JudgingStudent)
-        assert judged is None
-        assert judge.text_fields == ("name", "title")
-    for both in ((shop, student), (None, None)):
-        with (
-            pytest.raises(ConfigError, match="either --judgments or --student"),
-            judging(*both, min_score=0.5, text_fields=""),
-        ):
-            pass
