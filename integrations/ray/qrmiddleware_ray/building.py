@@ -151,7 +151,8 @@ def _tasks(
 def _results(settings: BuildSettings, tasks: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
     _connect()
     ray.data.DataContext.get_current().enable_progress_bars = False
-    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cores = max(1, int(resources.get("CPU", 1)))
     workers = settings.workers or cores
     shard = min(SHARD, ceil(len(tasks) / workers))
     workers = min(workers, ceil(len(tasks) / shard))
@@ -172,8 +173,8 @@ def _results(settings: BuildSettings, tasks: list[dict[str, Any]]) -> Iterator[t
 def _connect() -> None:
     """Use the cluster of this process or of ``RAY_ADDRESS``, or start one here."""
     if not ray.is_initialized():
-        here = {} if os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        ray.init(log_to_driver=False, **here)
+        elsewhere = bool(os.environ.get("RAY_ADDRESS"))
+        ray.init(log_to_driver=False, include_dashboard=None if elsewhere else False)
 
 
 def _everywhere(settings: BuildSettings, workers: int) -> BuildSettings:

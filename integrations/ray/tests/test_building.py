@@ -52,9 +52,7 @@ def cluster(tmp_path_factory):
         )
         yield
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ResourceWarning
-            )  # it leaves processes alone
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves processes alone
             ray.shutdown()
             del ray
             gc.collect()
