@@ -36,7 +36,9 @@ def imports(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run what needs no engine, and measure coverage."""
-    everything_else = "not (elasticsearch or opensearch or redis or browser or gpu or students)"
+    everything_else = (
+        "not (elasticsearch or opensearch or redis or browser or gpu or ray or students)"
+    )
     pytest = ("pytest", "--ignore=tests/docs", "-m", everything_else)
     uv(session, "coverage", "run", "-m", *pytest, *session.posargs)
     uv(session, "coverage", "report", "--fail-under=85")
@@ -46,6 +48,12 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Run the examples in the documentation, and check its links and tables."""
     uv(session, "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(default=False, name="ray")
+def on_ray(session: nox.Session) -> None:
+    """Run what starts Ray on this machine: a minute or two."""
+    uv(session, "pytest", "integrations/ray", *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from qrmiddleware.cli import demo, embedding, inspect, serving
+from qrmiddleware.cli import demo, embedding, feedback, inspect, serving
 from qrmiddleware.cli.console import err, out
 from qrmiddleware.cli.distill.app import build_label_app
 from qrmiddleware.cli.evaluate.app import build_evaluate_app
@@ -38,6 +38,7 @@ def build_app() -> typer.Typer:
     app.command()(inspect.rewrite)
     app.command()(inspect.explain)
     app.command()(embedding.embed)
+    app.command(no_args_is_help=True)(feedback.feedback)
     app.command("config-schema")(serving.config_schema)
     app.add_typer(build_evaluate_app(), name="eval")
     app.add_typer(build_label_app(), name="label")

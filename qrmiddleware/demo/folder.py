@@ -1,12 +1,9 @@
 """The files that the demo runs on, in a folder that people may keep."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
 from importlib.metadata import entry_points
-from io import StringIO
 from pathlib import Path
 
-import typer
 import yaml
 
 from qrmiddleware.demo.catalogue import write_products
@@ -23,6 +20,7 @@ from qrmiddleware.demo.reranking import (
 from qrmiddleware.demo.rewriting import GENERATED, TAUGHT, Rewriter, copy_rewriter
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes.rewrite_tables.importing import run_table
 
 CONFIG = "qrmiddleware.yaml"
 PRODUCTS = "products.jsonl"
@@ -139,12 +137,7 @@ def _reranked(students: Sequence[System]) -> str:
 
 def _import_table(rows: Path, table: Path) -> None:
     """Run ``qrm table import``, the plugin's own command: the core does not know its format."""
-    found = entry_points(group="qrmiddleware.commands", name="table")
-    if not found or not entry_points(group="qrmiddleware", name="rules"):
+    if not entry_points(group="qrmiddleware", name="rules"):
         message = "the demo needs the plugins rules and rewrite_table: install qrmiddleware[all]"
         raise ConfigError(message)
-    command = typer.main.get_command(next(iter(found)).load())
-    with redirect_stderr(StringIO()) as told:
-        exit_code = command.main(["import", str(rows), "--to", str(table)], standalone_mode=False)
-    if exit_code:
-        raise ConfigError(told.getvalue().strip())
+    run_table("import", str(rows), "--to", str(table))

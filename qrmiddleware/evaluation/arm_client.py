@@ -14,6 +14,7 @@ from qrmiddleware.evaluation.arms import Arm
 from qrmiddleware.evaluation.client import EngineClient
 from qrmiddleware.evaluation.collection import JudgedQuery
 from qrmiddleware.evaluation.rankings import RankedHit, Ranking
+from qrmiddleware.students.texts import text_of
 from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream
 from qrmiddleware.upstream.exchange import UpstreamRequest
 
@@ -33,6 +34,7 @@ class Wanted:
         id_field: What the judgments call a document by; empty for its ``_id``.
         provenance: Ask which wording found which hit.
         timeout_s: For one search.
+        text_fields: Whose values a student reads of a hit, in order; empty for nothing.
     """
 
     depth: int = 1_000
@@ -40,11 +42,12 @@ class Wanted:
     id_field: str = ""
     provenance: bool = False
     timeout_s: float = 30.0
+    text_fields: tuple[str, ...] = ()
 
     @property
     def fetched(self) -> tuple[str, ...]:
         """The fields that come along."""
-        return tuple(filter(None, (self.id_field, self.title_field)))
+        return tuple(filter(None, (self.id_field, self.title_field, *self.text_fields)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,15 @@ class ArmClient:
             UpstreamError: If the answer is not a whole ranking; ``status`` is the arm's own if it
                 answered.
         """
-        reply = await self._send("POST", self._path + self.arm.target, self.body(query.text))
+        return await self.ask(query.query_id, self.body(query.text))
+
+    async def ask(self, query_id: str, body: bytes) -> Ranking:
+        """Send a search body as it is; what is returned and raised is as of ``search``."""
+        reply = await self._send("POST", self._path + self.arm.target, body)
         if reply.status != HTTPStatus.OK:
             raise UpstreamError(_refusal(reply), status=reply.status)
         try:
-            return self._ranking(query, reply)
+            return self._ranking(query_id, reply)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             shown = reply.body[:100].decode(errors="replace")
             message = f"the reply is no search result ({error!r}): {shown!r}"
@@ -151,12 +158,12 @@ class ArmClient:
         duration_ms = (perf_counter() - began) * 1_000
         return _Reply(reply.status, dict(reply.headers), text, duration_ms)
 
-    def _ranking(self, query: JudgedQuery, reply: _Reply) -> Ranking:
+    def _ranking(self, query_id: str, reply: _Reply) -> Ranking:
         answer = _json(reply)
         pipeline = reply.headers.get("x-qrm-pipeline", "")
         self._check(answer, pipeline)
         return Ranking(
-            query.query_id,
+            query_id,
             tuple(self._hits(answer["hits"]["hits"])),
             total=_total(answer),
             duration_ms=reply.duration_ms,
@@ -198,6 +205,7 @@ class ArmClient:
                     float(hit.get("_score") or 0.0),
                     tuple(hit.get("_qrm", {}).get("found_by", ())),
                     _title(source, self.wanted.title_field),
+                    text_of(source, self.wanted.text_fields),
                 )
 
 

@@ -15,12 +15,14 @@ class RankedHit:
         found_by: The wordings that found it, the user's own first if it did; empty if the arm
             does not say.
         title: What a person reads in a report; empty if it was not asked for.
+        text: What a student reads of it; empty if it was not asked for.
     """
 
     doc_id: str
     score: float
     found_by: tuple[str, ...] = ()
     title: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,16 @@ def _objection(query: Query, rewrite: Rewrite, seen: set[str], options: Options)
         return "repeat"
     if rewrite.weight < options.min_weight:
         return f"weight {rewrite.weight:g} is below min_weight {options.min_weight:g}"
-    if options.keep_identifiers:
-        kept = _squeezed(rewrite.text)
-        for identifier in identifiers(query.text):
-            if _squeezed(identifier) not in kept:
-                return f"loses the identifier {identifier!r}"
+    if options.keep_identifiers and (lost := lost_identifier(query.text, rewrite.text)):
+        return f"loses the identifier {lost!r}"
     return ""
+
+
+def lost_identifier(text: str, rewrite: str) -> str:
+    """Return the first identifier of a text that its rewrite lacks; empty for none."""
+    kept = _squeezed(rewrite)
+    found = (each for each in identifiers(text) if _squeezed(each) not in kept)
+    return next(found, "")
 
 
 def identifiers(text: str) -> Iterator[str]:

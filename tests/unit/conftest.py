@@ -256,6 +256,7 @@ CLAUSES: Mapping[str, Callable[[Any, Doc], float | None]] = {
     "function_score": function_score,
     "nested": nested,
     "constant_score": constant_score,
+    "ids": lambda body, doc: 1.0 if doc["_id"] in body["values"] else None,
 }
 
 

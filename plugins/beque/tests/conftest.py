@@ -1,9 +1,12 @@
+import json
+
 import pytest
 
 from qrmiddleware.distill.causal.models import Size
 from qrmiddleware.distill.rewriting.row_files import write_rows
 from qrmiddleware.distill.rewriting.rows import RewritePair
 from qrmiddleware.recipes.causal import Beginning, CausalFitting
+from qrmiddleware.testing.engine import serve_engine
 from qrmiddleware.testing.training import fresh_accelerator, one_thread  # noqa: F401 for all
 from qrmiddleware_beque.prompts.tasks import SHORT, load_prompts
 from qrmiddleware_beque.recipes.instructions import InstructPlan, JudgedRewrite, Lessons, instruct
@@ -55,3 +58,32 @@ def taught(tmp_path_factory):
     fitting = CausalFitting(0, 1e-2, rows=10, at_once=10, max_tokens=64)
     teach(work, SftPlan(Beginning(Size(330, 1, 32, 2)), fitting, epochs=40), work / SFT)
     return work
+
+
+TITLES = {
+    "d1": "red shoe",
+    "d2": "blue shoe",
+    "d3": "red hat",
+    "d4": "trainers",
+    "d5": "shoe rack",
+    "d6": "green trainers",
+}
+
+
+@pytest.fixture
+def engine():
+    """An engine with the index ``shop``, and what a command is told of it."""
+    with serve_engine("shop", {key: {"title": title} for key, title in TITLES.items()}) as url:
+        yield ("--url", url, "--index", "shop", "--fields", "title")
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Judgments of three queries, two of which find nothing that is relevant."""
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    queries = [{"id": text, "query": text} for text in ("sneakers", "kicks", "trainers")]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(query) + "\n" for query in queries))
+    grades = "".join(f"{q['id']}\t{d}\t3\n" for q in queries for d in ("d1", "d2", "d4", "d6"))
+    (folder / "judgments.tsv").write_text(f"query_id\tproduct_id\tgrade\n{grades}")
+    return folder

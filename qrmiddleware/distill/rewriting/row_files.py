@@ -3,17 +3,19 @@
 import gzip
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, TypeVar, cast
 
 import msgspec
 
 from qrmiddleware.distill.rewriting.rows import to_line
 from qrmiddleware.errors import ConfigError
 
+T = TypeVar("T")
+
 _SHOWN: Final = 80
 
 
-def read_rows(path: Path, kind: Any) -> Iterator[Any]:  # noqa: ANN401 the kind decides
+def read_rows(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the rows of a file, gzipped if its name says so; other keys are left alone.
 
     Args:
@@ -25,13 +27,29 @@ def read_rows(path: Path, kind: Any) -> Iterator[Any]:  # noqa: ANN401 the kind 
     """
     decoder = msgspec.json.Decoder(kind)
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+        with open_lines(path) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _row(decoder, line.removeprefix(b"\xef\xbb\xbf"), f"{path}:{number}")
     except (OSError, EOFError) as error:
         message = f"{path}: cannot be read: {error}"
         raise ConfigError(message) from error
+
+
+def count_rows(path: Path, kind: type[Any]) -> int:
+    """Read a whole file, so that what is wrong with it is said before any work begins.
+
+    Raises:
+        ConfigError: As ``read_rows``.
+    """
+    return sum(1 for _ in read_rows(path, kind))
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """Open a file of lines for reading bytes, unpacked if its name ends with ``.gz``."""
+    if path.suffix == ".gz":
+        return cast("BinaryIO", gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def write_rows(path: Path, rows: Iterable[msgspec.Struct]) -> int:
@@ -48,7 +66,7 @@ def write_rows(path: Path, rows: Iterable[msgspec.Struct]) -> int:
     return count
 
 
-def _row(decoder: msgspec.json.Decoder[Any], line: bytes, place: str) -> Any:  # noqa: ANN401 as read_rows
+def _row(decoder: msgspec.json.Decoder[T], line: bytes, place: str) -> T:
     try:
         return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -57,7 +75,7 @@ def _row(decoder: msgspec.json.Decoder[Any], line: bytes, place: str) -> Any:  #
         raise ConfigError(message) from error
 
 
-def _wanted(kind: Any) -> str:  # noqa: ANN401 as read_rows
+def _wanted(kind: Any) -> str:  # noqa: ANN401 a struct, or another type
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return "a JSON object"
     named = [each.encode_name for each in msgspec.structs.fields(kind) if each.required]

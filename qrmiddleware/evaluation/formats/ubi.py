@@ -48,10 +48,11 @@ class _Log:
 
 def fits(source: Source) -> bool:
     """Tell by the fields of the first lines."""
-    return any(_is_ubi(file) for file in _files(source))
+    return any(_is_ubi(file) for file in ubi_files(source))
 
 
-def _files(source: Source) -> list[Path]:
+def ubi_files(source: Source) -> list[Path]:
+    """Return the files of queries and events; none if there are none."""
     if source.path.is_file():
         endings = tuple(pattern.rpartition("*")[2] for pattern in _PATTERNS)
         return [source.path] if source.path.name.endswith(endings) else []
@@ -61,7 +62,7 @@ def _files(source: Source) -> list[Path]:
 
 def _is_ubi(file: Path) -> bool:
     try:
-        rows = (row for _, row in zip(range(_PEEK), _records(file), strict=False))
+        rows = (row for _, row in zip(range(_PEEK), ubi_records(file), strict=False))
         return any({"user_query", "action_name"} & row.values.keys() for row in rows)
     except FormatError:
         return False
@@ -72,19 +73,19 @@ def judged(source: Source, chosen: Chosen) -> JudgedQueries:
 
     Queries that differ only in case and blanks are one; the first spelling is its text.
     """
-    files = _files(source)
+    files = ubi_files(source)
     if not files:
         message = f"{source.path}: expected {' or '.join(_PATTERNS)}, found {source.listed()}"
         raise FormatError(message)
     log = _Log()
     clicks = frozenset(chosen["clicks"].split(","))
     for file in files:
-        for row in _records(file):
+        for row in ubi_records(file):
             _note(row, log, clicks)
     return _judge(source, log, chosen)
 
 
-def _records(file: Path) -> Iterator[Row]:
+def ubi_records(file: Path) -> Iterator[Row]:
     """Yield queries and events, without the lines between them."""
     for row in json_rows(file):
         inner = row.values.get("_source", row.values)
@@ -120,8 +121,14 @@ def _note_query(row: Row, log: _Log) -> None:
 
 def _pair(row: Row) -> tuple[str, str] | None:
     """Return query_id and doc_id of an event; ``None`` if it is not about a hit of a query."""
-    query_id, doc_id = row.values.get("query_id"), _inside(row.values, _OBJECT)
-    return (str(query_id), str(doc_id)) if query_id and doc_id not in (None, "") else None
+    query_id, doc_id = row.values.get("query_id"), object_of(row)
+    return (str(query_id), doc_id) if query_id and doc_id else None
+
+
+def object_of(row: Row) -> str:
+    """Return the doc_id that an event is about; empty for none."""
+    doc_id = _inside(row.values, _OBJECT)
+    return "" if doc_id is None else str(doc_id)
 
 
 def _inside(tree: Mapping[str, Any], path: Sequence[str]) -> Any:  # noqa: ANN401 JSON

@@ -51,6 +51,19 @@ async def test_a_title_comes_along_for_people(connect, search_server):
     assert search_server.engine.asked[-1]["_source"] == ["title"]
 
 
+async def test_texts_come_along_for_a_student(connect, search_server):
+    ranking = await connect(text_fields=("name", "title")).search(QUERY)
+
+    assert [hit.text for hit in ranking.hits] == ["red shoe", "blue shoe", "shoe rack"]
+    assert search_server.engine.asked[-1]["_source"] == ["name", "title"]
+
+
+async def test_a_body_can_be_sent_as_it_is(connect, search_server):
+    ranking = await connect().ask("q9", b'{"query": {"match": {"title": "hat"}}}')
+
+    assert (ranking.query_id, ranking.doc_ids) == ("q9", ("d3",))
+
+
 async def test_a_title_that_a_hit_lacks_is_empty(connect):
     ranking = await connect(title_field="name").search(QUERY)
 

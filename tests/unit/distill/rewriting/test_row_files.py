@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
+from qrmiddleware.distill.rewriting.row_files import count_rows, read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import Feedback, RewritePair
 from qrmiddleware.errors import ConfigError
 
@@ -56,3 +56,12 @@ def test_what_cannot_be_written_whole_leaves_what_was_there(tmp_path):
         write_rows(tmp_path / "x.jsonl", broken())
 
     assert list(read_rows(tmp_path / "x.jsonl", RewritePair)) == ROWS
+
+
+def test_rows_are_counted_before_any_work_begins(tmp_path):
+    write_rows(tmp_path / "x.jsonl", ROWS)
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b"{}\n")[:-9])
+
+    assert count_rows(tmp_path / "x.jsonl", RewritePair) == 2
+    with pytest.raises(ConfigError, match="cannot be read"):
+        count_rows(tmp_path / "cut.jsonl.gz", RewritePair)

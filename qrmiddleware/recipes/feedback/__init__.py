@@ -1,0 +1,1 @@
+"""What a search engine makes of rewrites: searched, judged and measured offline."""

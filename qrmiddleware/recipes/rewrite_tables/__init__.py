@@ -1,0 +1,1 @@
+"""Rewrite tables that an engine bears out: proposed, searched for, chosen, imported."""
