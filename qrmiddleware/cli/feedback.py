@@ -53,9 +53,10 @@ def feedback(
 ) -> None:
     """Search for queries and for each of their rewrites, and measure what the rewrites bring.
 
-    A line of CANDIDATES is {"query": …, "candidates": [{"text": …}, …]}. Each gets the share of
-    its hits that is relevant to the query as typed, what it finds that is relevant and new, and
-    the share of what users got elsewhere that it would have found (arXiv:2311.03758).
+    A line of CANDIDATES is {"query": …, "candidates": [{"text": …}, …]}, or, where pairs are to
+    be judged, {"query": …, "rewrite": …}. Each rewrite gets the share of its hits that is
+    relevant to the query as typed, what it finds that is relevant and new, and the share of what
+    users got elsewhere that it would have found (arXiv:2311.03758).
 
     What is interrupted goes on where it ended; feedback of another engine, depth, guard or judge
     stands beside it in the same file, told apart by `by`. Exit code 1 if searches failed.
@@ -102,12 +103,11 @@ def feedback(
 
 
 def _run(system: "System", candidates: Path, to: Path) -> "FeedbackTally":
-    from qrmiddleware.distill.rewriting.row_files import count_rows, read_rows  # noqa: PLC0415
-    from qrmiddleware.distill.rewriting.rows import CandidateSet  # noqa: PLC0415
+    from qrmiddleware.distill.rewriting.proposed import read_proposed  # noqa: PLC0415
     from qrmiddleware.recipes.feedback.giving import give_feedback  # noqa: PLC0415
     from qrmiddleware.recipes.feedback.store import FeedbackStore  # noqa: PLC0415
 
-    total = count_rows(candidates, CandidateSet)
+    total, sets = read_proposed(candidates)
     with FeedbackStore(to) as store, counting() as bar:
         if store.note:
             note(store.note)
@@ -115,7 +115,7 @@ def _run(system: "System", candidates: Path, to: Path) -> "FeedbackTally":
         try:
             return give_feedback(
                 system,
-                read_rows(candidates, CandidateSet),
+                sets,
                 store,
                 lambda now: bar.update(task, completed=now.seen),
             )

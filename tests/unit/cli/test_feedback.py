@@ -112,7 +112,7 @@ def test_candidates_that_are_none_are_found_before_anything_is_searched(qrm, dat
     )
 
     assert ran.code == 2
-    assert "candidates.jsonl:1: expected a line of CandidateSet" in ran.err
+    assert "candidates.jsonl:1: expected a JSON object with query, candidates" in ran.err
 
 
 def test_an_engine_that_is_not_there_fails_the_command_and_keeps_the_file(qrm, data):

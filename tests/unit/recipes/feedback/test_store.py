@@ -50,5 +50,5 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     file = tmp_path / "feedback.jsonl"
     file.write_text('{"text": "hose"}\n')
 
-    with pytest.raises(ConfigError, match="expected a line of Feedback"), FeedbackStore(file):
+    with pytest.raises(ConfigError, match="expected a JSON object with query, candidates"), FeedbackStore(file):
         pass
