@@ -24,6 +24,7 @@ from qrmiddleware.recipes.rewrite_tables.building import (
     Names,
     Watch,
     Work,
+    distinct,
     finish,
 )
 from qrmiddleware.recipes.rewrite_tables.settings import BuildSettings
@@ -102,7 +103,7 @@ def build_on_ray(settings: BuildSettings, watch: Watch) -> BuildReport:
     names = _names(settings)
     failed = 0
     with work.candidates() as candidates, work.feedback() as feedback:
-        tasks = _tasks(settings, [row.query for row in weak], names, candidates, feedback)
+        tasks = _tasks(settings, distinct(weak), names, candidates, feedback)
         if tasks:
             done = 0
             for kind, line in _results(settings, tasks):

@@ -154,7 +154,7 @@ def build_table(
         ConfigError: If the engine refuses everything, or the table cannot be written.
         GivenUpError: If too many queries in a row failed.
     """
-    queries = [row.query for row in weak]
+    queries = distinct(weak)
     propose(work, queries, proposer, refresh=refresh, watch=watch)
     sets = sets_of(work, queries, proposer.by)
     with work.feedback() as store:
@@ -169,6 +169,14 @@ def build_table(
         )
     names = Names(proposer.by, tally.by)
     return finish(work, weak, names, choosing, target, failed=tally.failed)
+
+
+def distinct(weak: Iterable[SearchedQuery]) -> list[str]:
+    """Return the queries, of several spellings the first."""
+    first: dict[str, str] = {}
+    for row in weak:
+        first.setdefault(same_query(row.query), row.query)
+    return list(first.values())
 
 
 def propose(

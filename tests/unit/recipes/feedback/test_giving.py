@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 
 import pytest
@@ -171,6 +172,25 @@ def test_an_engine_that_fails_midway_ends_the_run_and_the_next_goes_on(
     assert (tally.known, tally.given) == (3, 6)
     assert (tmp_path / "feedback.jsonl").read_bytes().startswith(kept)
     assert [line.candidates[0].text for line in lines] == [f"trainers {n}" for n in range(9)]
+
+
+def test_a_run_that_is_interrupted_loses_nothing(system, give, search_server, tmp_path):
+    sets = [proposed("shoe", f"trainers {number}") for number in range(9)]
+
+    def interrupt(tally):
+        if tally.given == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with FeedbackStore(tmp_path / "feedback.jsonl") as store, pytest.raises(KeyboardInterrupt):
+        give_feedback(system, sets, store, interrupt)
+    kept = (tmp_path / "feedback.jsonl").read_bytes().count(b"\n")
+    search_server.engine.asked.clear()
+
+    lines, tally = give(system, *sets)
+
+    assert 3 <= kept < 9
+    assert (tally.known, tally.given, len(lines)) == (kept, 9 - kept, 9)
+    assert len(search_server.searches) == 1 + 9 - kept  # shoe, and the other rewrites
 
 
 def test_a_query_whose_search_fails_in_passing_is_asked_again_by_the_next_run(

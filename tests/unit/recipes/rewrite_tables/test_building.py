@@ -117,6 +117,16 @@ def test_only_what_is_new_is_worked_on_and_the_rest_stays(build, propose, conten
     assert len(content()) == 3
 
 
+def test_spellings_of_one_query_are_worked_on_once(build, propose, search_server):
+    proposer = propose()
+
+    report = build(proposer, "kicks", "KICKS", " kicks")
+
+    assert proposer.asked == ["kicks"]
+    assert len(search_server.searches) == 2
+    assert (report.weak, report.repaired) == (1, 1)
+
+
 def test_a_refreshed_build_asks_everybody_again(build, propose, content, search_server):
     proposer = propose()
     build(proposer, "sneakers")
