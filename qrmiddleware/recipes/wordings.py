@@ -1,7 +1,7 @@
 """Pairs of a query and another wording, made of a catalogue where there is no log of such."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,8 @@ class WordingPlan:
         logged: Queries that shoppers typed.
         held_out: Folds that no query, and no rewrite, may equal one of.
         language: Of the catalogue, as Snowball's stemmers are called.
-        nearest: Student that tells which kinds of product are near; a bi-encoder's folder.
+        nearest: Student that tells which kinds of product are near; a bi-encoder's folder. Logged
+            queries that none is near to ask for what the shop has not, and are left out.
         usage: What the catalogue must say.
         floors: What counts as a kind of product.
         mix: How queries are drawn.
@@ -87,7 +88,7 @@ def make_wordings(material: Material, file: Path, plan: WordingPlan) -> Made:
     kept = refuse_overlap(made, held_out)
     logged = [query for query in plan.logged if key(query) not in taken]
     queries = list(dict.fromkeys((*logged, *(query.query for query in kept.queries))))
-    found = list(dict.fromkeys(_pairs(material, queries, plan)))
+    found = list(dict.fromkeys(_pairs(material, queries, logged, plan)))
     free = [pair for pair in found if not {key(pair.query), key(pair.rewrite)} & taken]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"".join(map(to_line, free)))
@@ -103,16 +104,21 @@ def make_wordings(material: Material, file: Path, plan: WordingPlan) -> Made:
     return told
 
 
-def _pairs(material: Material, queries: Sequence[str], plan: WordingPlan) -> Iterator[RewritePair]:
+def _pairs(
+    material: Material, queries: Sequence[str], logged: Collection[str], plan: WordingPlan
+) -> Iterator[RewritePair]:
     try:
         lexicon = Lexicon(material.records, language=plan.language)
     except KeyError as error:
         message = f"{error.args[0]}: give a language of Snowball's stemmers, such as german"
         raise ConfigError(message) from error
-    yield from wordings(queries, lexicon, plan.usage, seed=plan.seed)
     if plan.nearest is not None:
         types = sorted(find_types(material.records, plan.floors).counts)
-        yield from _meant(plan.nearest, queries, types, plan.usage)
+        meant = list(_meant(plan.nearest, queries, types, plan.usage))
+        yield from meant
+        foreign = set(logged) - {pair.query for pair in meant}
+        queries = [query for query in queries if query not in foreign]
+    yield from wordings(queries, lexicon, plan.usage, seed=plan.seed)
 
 
 def _meant(

@@ -50,5 +50,6 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     file = tmp_path / "feedback.jsonl"
     file.write_text('{"text": "hose"}\n')
 
-    with pytest.raises(ConfigError, match="expected a JSON object with query, candidates"), FeedbackStore(file):
+    wanted = "expected a JSON object with query, candidates"
+    with pytest.raises(ConfigError, match=wanted), FeedbackStore(file):
         pass
