@@ -92,28 +92,32 @@ class _Reader:
         return parts[0] if len(parts) == 1 else _All(tuple(parts))
 
     def _one(self) -> _Node:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            message = f"it is nested more than {_DEEPEST} deep"
+            raise NotBooleanError(message)
+        node = self._part()
+        self._depth -= 1
+        return node
+
+    def _part(self) -> _Node:
         token = self._next()
         self._at += 1
         if token in _NOT:
             return _Not(self._one())
         if token == "(":  # noqa: S105 a bracket
             return self._bracket()
-        if not token or token == ")" or token in _AND | _OR:  # noqa: S105 as above
+        if token in {"", ")", *_AND, *_OR}:
             message = f"{token or 'the end'!r} stands where words should"
             raise NotBooleanError(message)
         return _Words(token.strip('"').strip())
 
     def _bracket(self) -> _Node:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            message = f"brackets are nested more than {_DEEPEST} deep"
-            raise NotBooleanError(message)
         node = self._any()
         if self._next() != ")":
             message = "a bracket is not closed"
             raise NotBooleanError(message)
         self._at += 1
-        self._depth -= 1
         return node
 
 

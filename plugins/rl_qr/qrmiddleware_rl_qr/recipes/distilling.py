@@ -52,7 +52,6 @@ from qrmiddleware_rl_qr.recipes.pairs import (
 )
 from qrmiddleware_rl_qr.recipes.tuning import learn_pairs
 
-WARMED: Final = "warmed"
 DISTILLED: Final = "distilled"
 WRITTEN: Final = "teacher.rewrites.jsonl"
 DRAWS: Final = "teacher.draws.jsonl"
@@ -127,7 +126,8 @@ def distill(
     Args:
         work: Folder of the training, with its pairs.
         plan: What is distilled, and how.
-        target: Folder of the checkpoint to make.
+        target: Folder of the checkpoint to make; that of the warm-up stands beside it, and ends in
+            ``.warmed``.
         tell: Called with the queries that the teacher has rewritten, and all of them.
 
     Raises:
@@ -139,7 +139,7 @@ def distill(
     pairs = read_pairs(work / PAIRS)
     learnt, dropped = _lessons(work, plan, teacher, of_split(pairs, TRAIN), tell)
     student, form = _begin(plan, teacher, learnt)
-    warm = work / WARMED if plan.on_policy else target
+    warm = target.with_name(f"{target.name}.warmed") if plan.on_policy else target
     taught = learn_pairs(
         student, form, learnt, work, warm, fitting=plan.warming, what="learning rewrites"
     )

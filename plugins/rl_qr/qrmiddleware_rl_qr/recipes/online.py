@@ -149,6 +149,24 @@ def queries_of_round(
     return [*fresh, *sampled(rest, plan.queries - len(fresh), chance)]
 
 
+def read_queries(file: Path) -> list[str]:
+    """Read queries, one a line; repeats and order stay.
+
+    Raises:
+        ConfigError: If the file cannot be read, or holds no query.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        message = f"{file}: queries, one a line, cannot be read: {error}"
+        raise ConfigError(message) from error
+    found = [" ".join(line.split()) for line in lines if line.strip()]
+    if not found:
+        message = f"{file} holds no query: one a line is wanted"
+        raise ConfigError(message)
+    return found
+
+
 def _first(work: Path, plan: OnlinePlan, world: World) -> Version:
     """Make the distilled student version 0, and measure it."""
     rewarded, dropped = _guarded(plan.distilled, plan, world)
