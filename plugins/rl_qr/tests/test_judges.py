@@ -5,6 +5,7 @@ import pytest
 
 from qrmiddleware.asking.endpoint import EndpointOptions
 from qrmiddleware.asking.questions import Manner, UnreadableError
+from qrmiddleware.distill.causal.models import Size, tiny_causal
 from qrmiddleware.errors import ConfigError
 from qrmiddleware_rl_qr.recipes.asked import Llm
 from qrmiddleware_rl_qr.recipes.judges import (
@@ -41,7 +42,7 @@ def test_a_language_model_looks_at_what_is_shown(talker):
         judge = endpoint_judge(server)
         told = judge.judge([SOFAS, LAMPS])
 
-    assert told == [Opinion(1.0, 0.5, 0.0), None]
+    assert told == (Opinion(1.0, 0.5, 0.0), None)
     assert told[0].value == 0.5
     assert judge.name == "llm:m:feedback-1"
     asked = server.requests[0]["messages"][-1]["content"]
@@ -139,8 +140,6 @@ def test_a_damaged_file_of_opinions_is_named(tmp_path):
 @pytest.mark.students
 def test_a_local_model_grades_by_its_probabilities():
     torch = pytest.importorskip("torch")
-    from qrmiddleware.distill.causal.models import Size, tiny_causal
-
     lm = tiny_causal(["red sofa lamp"] * 3, Size(300, 1, 16, 2), seed=1)
     with torch.no_grad():
         for weight in lm.model.parameters():

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from qrmiddleware.distill.exporting.describing import Stored
 from qrmiddleware.distill.exporting.export import export_student
 from qrmiddleware.distill.exporting.parity import Thresholds
 from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
@@ -48,9 +49,10 @@ def export_rewriter(
     quality: Mapping[str, float] | None = None,
     licence: str = "",
     name: str = "",
+    stored: Stored = "int8",
     replace: bool = False,
 ) -> Manifest:
-    """Write a generator's folder, in int8, if it writes what the checkpoint writes.
+    """Write a generator's folder, if it writes what the checkpoint writes.
 
     Args:
         checkpoint: That was taught to rewrite.
@@ -63,6 +65,7 @@ def export_rewriter(
         quality: Measured figures by name.
         licence: Of the weights.
         name: Of the student; the target's folder's if empty.
+        stored: Precision of its weights.
         replace: Whether a student that lies at ``target`` gives way.
 
     Raises:
@@ -75,6 +78,7 @@ def export_rewriter(
         target,
         kind="generator",
         name=name or target.resolve().name,
+        stored=stored,
         inputs=form.inputs,
         provenance=Provenance(
             recipe=RECIPE,

@@ -7,6 +7,7 @@ pairs of the student's own rewrites. Frozen reference, replay, guard and version
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -177,8 +178,8 @@ def _first(work: Path, plan: OnlinePlan, world: World) -> Version:
         guard_components=mean_components(rewarded),
         dropped=dict(dropped),
     )
-    _export(plan.distilled, work, draft, rewarded, plan)
-    return draft
+    stored = _export(plan.distilled, work, draft, rewarded, plan)
+    return msgspec.structs.replace(draft, stored=stored)
 
 
 def _round(work: Path, plan: OnlinePlan, world: World, versions: Sequence[Version]) -> Version:
@@ -295,9 +296,17 @@ def _export(
     rewarded: Sequence[RewardedQuery],
     plan: OnlinePlan,
 ) -> str:
-    """Write a version's student; returns how its weights are stored."""
+    """Write a version's student, in int8 if that writes the same; returns how it is stored.
+
+    Where int8 writes too much otherwise, as it may of a very small network, it is float32: a round
+    that was searched and learnt is not thrown away for it.
+
+    Raises:
+        ConfigError: If not even that is what its checkpoint is.
+    """
     worth = mean_reward(rewarded)
-    manifest = export_rewriter(
+    write = partial(
+        export_rewriter,
         checkpoint,
         student_folder(work, version),
         pairs=[
@@ -310,4 +319,7 @@ def _export(
         quality={} if worth is None else {"reward": worth},
         replace=True,
     )
-    return manifest.stored
+    try:
+        return write().stored
+    except ConfigError:
+        return write(stored="float32").stored
