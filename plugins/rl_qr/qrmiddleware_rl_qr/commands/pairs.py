@@ -73,7 +73,7 @@ def pairs(
     from qrmiddleware_rl_qr.recipes.asked import LlmPairJudge
     from qrmiddleware_rl_qr.recipes.prompts import EQUIVALENT
 
-    with counting("asking the judge") as bar:
+    with counting("gathering pairs") as bar:
         judge = None
         if judge_endpoint:
             llm = llm_of(

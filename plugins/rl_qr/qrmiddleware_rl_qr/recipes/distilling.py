@@ -143,6 +143,7 @@ def distill(
     taught = learn_pairs(
         student, form, learnt, work, warm, fitting=plan.warming, what="learning rewrites"
     )
+    _wait_for_everyone()
     held = of_split(pairs, VALID)[: plan.held_out]
     warmed = _measured(warm, teacher, held, plan)
     if plan.on_policy is not None and teacher is not None:
@@ -267,6 +268,13 @@ def _measured(
     student = load_causal(str(checkpoint))
     reader = RewriteReader(student, form_of(str(checkpoint)))
     return apart(student, teacher.lm, _asked(reader, teacher.reader, pairs), plan.decoding)
+
+
+def _wait_for_everyone() -> None:
+    """Let the process that writes finish before others read what it wrote."""
+    from accelerate import PartialState  # noqa: PLC0415 loads torch
+
+    PartialState().wait_for_everyone()
 
 
 def identity(folder: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Final
 
 import msgspec
@@ -45,6 +46,7 @@ ONLINE: Final = "online"
 REWARDS: Final = "rewards.jsonl"
 DRAWS: Final = "draws.jsonl"
 CHECKPOINT: Final = "checkpoint"
+CHECKPOINTS: Final = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def learn_online(
     for _ in range(rounds):
         versions = [*versions, _round(work, plan, world, versions)]
         write_versions(work, versions)
+        rmtree(work / ONLINE / versions[-1].name / CHECKPOINTS, ignore_errors=True)
         tell(versions[-1])
     return versions
 
@@ -192,7 +195,7 @@ def _round(work: Path, plan: OnlinePlan, world: World, versions: Sequence[Versio
     lm = load_causal(str(policy))
     written = _draw(lm, policy, folder, plan, queries)
     searched = _reward(folder, world, written)
-    learnt = update(lm, written, searched.rewarded, plan, checkpoints=folder / "checkpoints")
+    learnt = update(lm, written, searched.rewarded, plan, checkpoints=folder / CHECKPOINTS)
     target = folder / CHECKPOINT
     if learnt:
         save_whole(lm, target, lambda draft: write_rewrite_form(draft, form_of(str(policy))))
