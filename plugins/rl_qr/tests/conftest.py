@@ -69,17 +69,15 @@ class Shop:
         )
 
     def search(self, texts):
-        """Return the products that share the most words with a text."""
+        """Return the products that have all words of a text."""
         self.searches.extend(texts)
-        return [self._found(text.casefold().split()) for text in texts]
+        return [self._found(set(text.casefold().split())) for text in texts]
 
     def _found(self, words):
-        told = {doc_id: set(title.split()) for doc_id, title in self.products.items()}
-        most = max((len(title & set(words)) for title in told.values()), default=0)
         return [
-            Hit(doc_id, self.products[doc_id])
-            for doc_id, title in told.items()
-            if most and len(title & set(words)) == most
+            Hit(doc_id, title)
+            for doc_id, title in self.products.items()
+            if words and words <= set(title.split())
         ][:12]
 
     def scores(self, query, hits):

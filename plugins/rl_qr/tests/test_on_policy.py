@@ -48,7 +48,7 @@ def test_a_student_comes_nearer_to_what_its_teacher_holds_likely(teacher, begin,
     learn(student, teacher, asked, tmp_path, CausalFitting(40, 5e-3, rows=3, at_once=3))
 
     after = apart(student, teacher, asked, told)
-    assert after.reverse_kl < before.reverse_kl - 0.1
+    assert after.reverse_kl < before.reverse_kl / 2
     assert after.teacher_log_probability > before.teacher_log_probability
 
 

@@ -46,8 +46,8 @@ def test_from_pairs_to_a_generator_that_learnt_online(shop, tmp_path):
     online = OnlinePlan(
         CausalFitting(5, 1e-3, rows=8, at_once=8),
         work / "distilled",
-        queries=8,
-        decoding=Decoding(8, 1.0, samples=4),
+        queries=24,
+        decoding=Decoding(8, 1.0, samples=6),
         tolerance=1.0,
     )
     rewarder = Rewarder(shop.search, shop, Weights(feedback=0.0))
