@@ -59,6 +59,15 @@ def test_an_endpoint_that_fails_midway_costs_one_opinion(talker):
     assert [each is None for each in told] == [False, True, False]
 
 
+def test_an_endpoint_that_is_not_there_has_no_opinion_and_is_counted(talker):
+    with talker({}) as server:
+        judge = endpoint_judge(server)
+    thrifty = ThriftyJudge(judge)
+
+    assert thrifty.judge([SOFAS, LAMPS]) == [None, None]
+    assert thrifty.counts["failed"] == 2
+
+
 @pytest.mark.parametrize(
     "content",
     [

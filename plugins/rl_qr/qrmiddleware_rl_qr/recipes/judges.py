@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from qrmiddleware.asking.errors import UnansweredError
 from qrmiddleware.asking.growing_file import GrowingFile
 from qrmiddleware.asking.questions import UnreadableError, ask_all
 from qrmiddleware.distill.causal.models import CausalLm
@@ -93,12 +94,19 @@ class EndpointJudge:
         return self.llm.name
 
     def judge(self, shown: Sequence[Shown]) -> Sequence[Opinion | None]:
-        """Ask about each."""
+        """Ask about each; of an endpoint that is not there nobody has an opinion.
+
+        Raises:
+            EndpointError: If it refuses to answer anything, as with a wrong key.
+        """
         questions = [_question(self.llm.prompt, each) for each in shown]
         llm = self.llm
-        return ask_all(
-            questions, read_opinion, endpoint=llm.endpoint, manner=llm.manner, file=llm.file
-        ).answers
+        try:
+            return ask_all(
+                questions, read_opinion, endpoint=llm.endpoint, manner=llm.manner, file=llm.file
+            ).answers
+        except UnansweredError:
+            return [None] * len(questions)
 
 
 @dataclass(frozen=True, slots=True)
