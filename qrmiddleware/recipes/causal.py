@@ -105,11 +105,11 @@ class Preferred:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A preference, and how likely the model that training begins with holds both responses."""
+    """A preference, and how likely the reference holds both responses, if there is one."""
 
     pair: Preferred
-    chosen: float
-    rejected: float
+    chosen: float | None = None
+    rejected: float | None = None
 
 
 def learn_rows(
@@ -141,7 +141,7 @@ def learn_rows(
             logits, labels = response_logits(model, part, pad=lm.pad)
             yield response_cross_entropy(logits, labels, tokens=tokens)
 
-    lessons = Lessons(full_batches(kept, fitting), loss)
+    lessons = Lessons(endless_batches(kept, fitting), loss)
     train(lm.model, lessons, course_of(lm, fitting, kept, what), checkpoints=checkpoints)
     return len(rows) - len(kept)
 
@@ -153,19 +153,24 @@ def learn_preferences(
     fitting: CausalFitting,
     beta: float,
     anchor: float = 0.0,
+    reference: CausalLm | None = None,
+    reference_free: bool = False,
     checkpoints: Path,
     what: str,
 ) -> int:
     """Teach a language model which responses are preferred (DPO), in place.
 
-    The reference is the model as it comes; what it says is computed once, before it learns. Goes
-    on from the newest checkpoint, if there is one.
+    What the reference says is computed once, before anything is learnt. Goes on from the newest
+    checkpoint, if there is one.
 
     Args:
         lm: Learns; as it was loaded.
         pairs: What from.
         fitting: How.
         beta: Of the loss.
+        reference: Holds the model back, and has its tokens; the model as it comes if ``None``.
+        reference_free: Nothing holds it back but ``anchor``. Responses then count by their mean
+            log-probability a token, or the long ones would move it most.
         anchor: Weight of chosen responses' cross-entropy beside it. DPO alone may make both
             responses less likely, and others likelier.
         checkpoints: Folder of this training alone; its content is replaced as it goes.
@@ -179,7 +184,8 @@ def learn_preferences(
         FloatingPointError: If the loss is no number any more.
     """
     kept = [pair for pair in pairs if max(len(row.ids) for row in pair.rows) <= fitting.max_tokens]
-    batches = full_batches(_held(lm, kept), fitting)
+    held = [_Held(pair) for pair in kept] if reference_free else _held(reference or lm, kept)
+    batches = endless_batches(held, fitting)
 
     def loss(model: Any, batch: Sequence[_Held]) -> "Iterator[Tensor]":  # noqa: ANN401 wrapped
         tokens = learnt_tokens(held.pair.chosen for held in batch)
@@ -190,7 +196,8 @@ def learn_preferences(
             yield preferred + anchor * own
 
     rows = [row for pair in kept for row in pair.rows]
-    course = course_of(lm, fitting, rows, what, beta=beta, anchor=anchor)
+    by = "" if reference_free else (reference or lm).base
+    course = course_of(lm, fitting, rows, what, beta=beta, anchor=anchor, reference=by)
     train(lm.model, Lessons(batches, loss), course, checkpoints=checkpoints)
     return len(pairs) - len(kept)
 
@@ -203,6 +210,9 @@ def _both(part: Sequence[_Held]) -> list[TokenRow]:
 def _dpo(logits: "Tensor", labels: "Tensor", part: Sequence[_Held], *, beta: float) -> "Tensor":
     import torch
 
+    if part[0].chosen is None:
+        told = response_log_probabilities(logits, labels, normalised=True)
+        return dpo(told[: len(part)], told[len(part) :], beta=beta)
     told = response_log_probabilities(logits, labels)
     return dpo(
         told[: len(part)],
@@ -233,8 +243,12 @@ def own_device() -> "Any":  # noqa: ANN401 torch's
     return PartialState().device
 
 
-def full_batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
-    """Take all items once an epoch, each epoch in another order; every batch is full."""
+def endless_batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
+    """Take all items once an epoch, each epoch in another order; every batch is full.
+
+    Raises:
+        ConfigError: If there is no item, or processes cannot share a batch evenly.
+    """
     from accelerate import PartialState  # noqa: PLC0415 loads torch
 
     processes = PartialState().num_processes
@@ -264,14 +278,22 @@ def full_batches(items: Sequence[T], fitting: CausalFitting) -> Batches[T]:
 
 
 def parts_of(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Cut a batch into what one pass takes."""
+    """Cut items into parts of a size; the last one may be smaller."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def course_of(
     lm: CausalLm, fitting: CausalFitting, rows: Sequence[TokenRow], what: str, **more: float | str
 ) -> Course:
-    """Say how a training runs, and all that one which goes on must have been begun with."""
+    """Say how a language model learns.
+
+    Args:
+        lm: Learns.
+        fitting: How.
+        rows: What from; a resumed run needs the same.
+        what: Is trained, for the progress bar.
+        more: That a resumed run must be told alike.
+    """
     told = sha256(repr([(row.ids, row.prompt) for row in rows]).encode()).hexdigest()
     settings: Mapping[str, Any] = asdict(fitting) | {
         "what": what,

@@ -14,7 +14,7 @@ from qrmiddleware.distill.sequence_losses import (
     response_cross_entropy,
     response_log_probabilities,
 )
-from qrmiddleware.recipes.causal import CausalFitting, course_of, full_batches, parts_of
+from qrmiddleware.recipes.causal import CausalFitting, course_of, endless_batches, parts_of
 from qrmiddleware.recipes.loop import Lessons, train
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def learn_rankings(
     rows = [row for each in kept for row in (each.target, *each.rows)]
     rewards = sha256(repr([each.rewards for each in kept]).encode()).hexdigest()
     course = course_of(lm, fitting, rows, what, weight=weight, rewards=rewards)
-    train(lm.model, Lessons(full_batches(kept, fitting), loss), course, checkpoints=checkpoints)
+    train(lm.model, Lessons(endless_batches(kept, fitting), loss), course, checkpoints=checkpoints)
     return len(lists) - len(kept)
 
 

@@ -137,12 +137,9 @@ def tiny_causal(texts: Iterable[str], size: Size, *, seed: int = 0) -> CausalLm:
         ConfigError: If the heads do not divide the width into even parts, or the vocabulary does
             not even hold all bytes.
     """
-    import torch
-    from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+    _check_heads(size)
+    from transformers import PreTrainedTokenizerFast
 
-    if size.hidden % (2 * size.heads):  # rotary positions turn pairs of numbers
-        message = f"{size.heads} heads do not divide a width of {size.hidden} into even parts"
-        raise ConfigError(message)
     pieces = train_byte_pairs(texts, vocabulary=size.vocabulary)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=pieces,
@@ -151,8 +148,26 @@ def tiny_causal(texts: Iterable[str], size: Size, *, seed: int = 0) -> CausalLm:
         model_max_length=_MOST_TOKENS,
         model_input_names=["input_ids", "attention_mask"],
     )
+    return causal_like(tokenizer, size, seed=seed)
+
+
+def causal_like(tokenizer: "PreTrainedTokenizerFast", size: Size, *, seed: int = 0) -> CausalLm:
+    """Make a random model of Qwen3's shape that reads and writes with another one's tokenizer.
+
+    Args:
+        tokenizer: Has tokens for padding and for the end of a response.
+        size: As of ``tiny_causal``; the tokenizer decides on the vocabulary.
+        seed: Of the weights.
+
+    Raises:
+        ConfigError: If the heads do not divide the width into even parts.
+    """
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    _check_heads(size)
     config = Qwen3Config(
-        vocab_size=pieces.get_vocab_size(),
+        vocab_size=len(tokenizer),
         hidden_size=size.hidden,
         num_hidden_layers=size.layers,
         num_attention_heads=size.heads,
@@ -161,11 +176,17 @@ def tiny_causal(texts: Iterable[str], size: Size, *, seed: int = 0) -> CausalLm:
         intermediate_size=4 * size.hidden,
         max_position_embeddings=_MOST_TOKENS,
         tie_word_embeddings=True,
-        pad_token_id=pieces.token_to_id(PAD),
+        pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
-        eos_token_id=pieces.token_to_id(END),
+        eos_token_id=tokenizer.eos_token_id,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen3ForCausalLM(config)
     return CausalLm(model.eval(), tokenizer)
+
+
+def _check_heads(size: Size) -> None:
+    if size.hidden % (2 * size.heads):  # rotary positions turn pairs of numbers
+        message = f"{size.heads} heads do not divide a width of {size.hidden} into even parts"
+        raise ConfigError(message)

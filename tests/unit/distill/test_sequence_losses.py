@@ -237,3 +237,17 @@ def test_preferences_that_do_not_fit_are_refused(torch):
             losses.dpo(*told)
     with pytest.raises(ValueError, match="a reference needs both"):
         losses.dpo(one, one, reference_chosen=one)
+
+
+def test_dpo_by_log_probabilities_of_whole_sequences(torch):
+    chosen, rejected = torch.tensor([-3.0]), torch.tensor([-6.0])
+    reference = {
+        "reference_chosen": torch.tensor([-4.0]),
+        "reference_rejected": torch.tensor([-5.5]),
+    }
+
+    held = losses.dpo(chosen, rejected, beta=0.1, **reference)  # a margin of 0.15
+    free = losses.dpo(chosen, rejected, beta=0.1)
+
+    assert held.item() == pytest.approx(0.620957, abs=1e-6)
+    assert free.item() == pytest.approx(0.554355, abs=1e-6)

@@ -188,3 +188,40 @@ def test_what_is_no_checkpoint_is_not_overwritten(tmp_path):
 def test_adapters_on_random_weights_are_refused():
     with pytest.raises(ConfigError, match="weights that know something"):
         Beginning(Size(280, 1, 16, 2), Lora(2)).load(TEXTS, seed=0)
+
+
+def test_another_model_may_be_the_reference(lm, tmp_path):
+    """What it says is what holds back: a reference that is far off teaches otherwise."""
+    reference, other = begin(), begin()
+    teach(reference, tmp_path / "r", replace(FITTING, steps=20))
+
+    prefer(lm, tmp_path / "a")
+    learn_preferences(
+        other,
+        pairs_of(other),
+        fitting=FITTING,
+        beta=0.3,
+        reference=reference,
+        checkpoints=tmp_path / "b",
+        what="y",
+    )
+
+    assert told(other) != pytest.approx(told(lm), abs=1e-4)
+
+
+def test_without_a_reference_preferences_are_learnt_too(lm, tmp_path):
+    before = told(lm)
+
+    learn_preferences(
+        lm,
+        pairs_of(lm),
+        fitting=replace(FITTING, steps=20),
+        beta=1.0,
+        reference_free=True,
+        checkpoints=tmp_path,
+        what="y",
+    )
+
+    now = told(lm)
+    assert now[0] - now[1] > before[0] - before[1] + 1
+    assert now[2] - now[3] > before[2] - before[3] + 1

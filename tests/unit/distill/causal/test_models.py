@@ -1,6 +1,6 @@
 import pytest
 
-from qrmiddleware.distill.causal.models import Size, load_causal, tiny_causal
+from qrmiddleware.distill.causal.models import Size, causal_like, load_causal, tiny_causal
 from qrmiddleware.distill.causal.rows import TokenRow
 from qrmiddleware.distill.causal.scoring import log_probabilities
 from qrmiddleware.distill.lora import Lora
@@ -85,3 +85,13 @@ def test_what_is_no_language_model_is_told(make_base):
 def test_a_checkpoint_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="cannot load"):
         load_causal(str(tmp_path / "none"))
+
+
+def test_a_model_of_another_size_reads_with_the_same_tokens(lm, torch):
+    other = causal_like(lm.tokenizer, Size(0, 1, 24, 3), seed=2)
+
+    assert other.tokenizer is lm.tokenizer
+    assert (other.pad, other.end) == (lm.pad, lm.end)
+    assert other.model.get_input_embeddings().weight.shape == (len(lm.tokenizer), 24)
+    with pytest.raises(ConfigError, match="5 heads do not divide a width of 24"):
+        causal_like(lm.tokenizer, Size(0, 1, 24, 5))
