@@ -87,8 +87,8 @@ class Training:
         how = ("--count", "5", "--temperature", "1")
         self._qrm("beque", "candidates", queries, "--model", self.sft, "--to", found, *how)
         told = ("--feedback", self._feedback(found), "--objective", "weighted", "--hitrate", "0")
-        how = ("--rate", "1e-4", "--epochs", "4", "--batch", "16", "--at-once", "16")
-        self._qrm("beque", "align", self.work, *told, *how)
+        learnt = ("--rate", "1e-4", "--epochs", "4", "--batch", "16", "--at-once", "16")
+        self._qrm("beque", "align", self.work, *told, *learnt)
 
     def _feedback(self, proposed: Path) -> Path:
         """Ask the engine about all that a file proposes; returns the file of its feedback."""
