@@ -110,6 +110,7 @@ def test_rewrites_are_scored_beside_copying(work):
     assert "has no pairs for test" in str(run("score", work).exception)
 
 
+@pytest.mark.students
 def test_distilling_says_which_stage_comes_before(work):
     done = run("distill", work)
 
