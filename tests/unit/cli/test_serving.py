@@ -73,7 +73,10 @@ def test_a_missing_table_is_said_at_start(qrm, config):
 @pytest.mark.parametrize(
     ("slot", "problem"),
     [
-        ("{plugin: ruels}", "no plugin 'ruels' is installed; installed are: beque, crsd, ellm_rele, "),
+        (
+            "{plugin: ruels}",
+            "no plugin 'ruels' is installed; installed are: beque, crsd, ellm_rele, ",
+        ),
         ("{plugin: rules, pth: a}", "option pth: "),
         ("{plugin: rules, path: rules.txt, limit: many}", "option limit: "),
     ],
