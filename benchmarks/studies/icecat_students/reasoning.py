@@ -14,6 +14,7 @@ some three hours.
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any, Final
@@ -131,7 +132,7 @@ def _arms(training: Training, seeds: int) -> Iterator[Arm]:
     yield Arm("minilm", ({"model": str(training.minilm)},))
     yield Arm("cross warm", ({"model": str(training.work / "models" / "warm"), "reward": "logit"},))
     for each in (*students(), *attempts()):
-        for seed in range(seeds):
+        for seed in filter(partial(training.has, each), range(seeds)):
             model = {"model": str(training.model(each, seed))}
             yield Arm(seeded(each.name, seed), (model,), plugin=each.plugin)
         if each.name in BLENDED:
@@ -218,7 +219,7 @@ def _classes(training: Training, data: Path, folder: Path, seeds: int) -> None:
         str(training.model(each, seed))
         for each in (*students(), *attempts())
         if each.command == "student"
-        for seed in range(seeds)
+        for seed in filter(partial(training.has, each), range(seeds))
     ]
     saved = ("--json", str(folder / "classes.json"))
     told = ("--data", str(data), "--pairs", str(folder / "pairs.jsonl"), *saved)

@@ -172,6 +172,10 @@ class Training:
         """Return a student's folder."""
         return self.work / "models" / f"{student.name}-{seed}"
 
+    def has(self, student: Student, seed: int) -> bool:
+        """Tell whether a student is there, whole."""
+        return self.model(student, seed).is_dir()
+
     def checkpoint(self, student: Student, seed: int) -> Path:
         """Return where torch reads a cross-encoder."""
         return self.pairs / "students" / self.model(student, seed).name
