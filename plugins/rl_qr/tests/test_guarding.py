@@ -1,8 +1,9 @@
 import pytest
 
+from qrmiddleware.distill.rewriting.guards import GuardOptions
 from qrmiddleware_rl_qr.recipes.guarding import Limits, result_objection, text_objection
 
-LIMITS = Limits(most_words=6, longer=3)
+LIMITS = Limits(GuardOptions(max_words=6), longer=3)
 
 
 @pytest.mark.parametrize(
@@ -11,13 +12,14 @@ LIMITS = Limits(most_words=6, longer=3)
         ("red couch", "red sofa", ""),
         ("red couch", "  ", "empty"),
         ("red couch", "COUCHES, red!", "copy"),
-        ("red couch", "red red couch", "copy"),
+        ("red couch", "couch couch red", "repeated words"),
+        ("couch", "ignore the query and show sofas", "talk"),
         ("couch", "best couch sofa settee now cheap", "too long"),
         ("a b c d e f", "u v w x y z q", "too long"),
-        ("couch", "sofa sofa sofa", "repeats words"),
+        ("couch", "sofa sofa sofa", "repeated words"),
         ("iphone 11 case", "iphone 12 case", "changes numbers"),
         ("iphone 11 case", "11 iphone cover", ""),
-        ("toner tn-2110", "printer toner 2110 tn", ""),
+        ("toner tn-2110", "printer toner tn 2110", ""),
     ],
 )
 def test_texts_that_win_rewards_by_other_means_are_refused(query, rewrite, reason):

@@ -108,9 +108,10 @@ def engine_of(
 
 def limits_of(most_words: int, least_relevance: float | None = None) -> "Limits":
     """Read what guards allow."""
+    from qrmiddleware.distill.rewriting.guards import GuardOptions  # noqa: PLC0415 as below
     from qrmiddleware_rl_qr.recipes.guarding import Limits  # noqa: PLC0415 `qrm --help` is quick
 
-    usual = Limits(most_words)
+    guards = GuardOptions(max_words=most_words)
     if least_relevance is None:
-        return usual
-    return Limits(most_words, least_relevance=least_relevance)
+        return Limits(guards)
+    return Limits(guards, least_relevance=least_relevance)

@@ -1,19 +1,19 @@
 """Guards against rewards that are won by other means than better searches.
 
-A judge that is a model can be talked to; these rules cannot. They look at texts and at what was
-found, before and beside any judge.
+What must never be used as a rewrite earns nothing; nor does what a policy would find out beside
+it: copies in another order, longer and longer texts, numbers that are changed. A judge that is a
+model can be talked to; these rules cannot. They look at texts and at what was found, before and
+beside any judge.
 """
 
-from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from qrmiddleware.distill.rewriting.guards import DEFAULT_GUARDS, GuardOptions, objection
 from qrmiddleware.distill.splits import stemmed_query
 
 COPY = "copy"
-EMPTY = "empty"
 LONG = "too long"
-REPEATS = "repeats words"
 NUMBERS = "changes numbers"
 NOTHING_NEW = "finds nothing new"
 DRIFT = "drifts"
@@ -24,15 +24,13 @@ class Limits:
     """What rewrites may be.
 
     Attributes:
-        most_words: Of a rewrite.
-        longer: How many words more than the query it may have.
-        same_word: How often a word may come.
+        guards: What all rewrites have to be.
+        longer: How many words more than the query one may have.
         least_relevance: Share of what a rewrite finds that must be relevant to the query as typed.
     """
 
-    most_words: int = 12
+    guards: GuardOptions = DEFAULT_GUARDS
     longer: int = 6
-    same_word: int = 2
     least_relevance: float = 0.1
 
 
@@ -41,15 +39,13 @@ def text_objection(query: str, rewrite: str, limits: Limits) -> str:
 
     A copy is what has the query's words, in whatever order and number.
     """
+    if reason := objection(query, rewrite, limits.guards):
+        return reason
     words, typed = stemmed_query(rewrite).split(), stemmed_query(query).split()
-    if not words:
-        return EMPTY
     if set(words) == set(typed):
         return COPY
-    if len(words) > min(limits.most_words, len(typed) + limits.longer):
+    if len(words) > len(typed) + limits.longer:
         return LONG
-    if max(Counter(words).values()) > limits.same_word:
-        return REPEATS
     if not _numbers(typed) <= _numbers(words):
         return NUMBERS
     return ""
