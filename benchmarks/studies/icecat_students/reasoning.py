@@ -24,7 +24,7 @@ import typer
 from claims import Claim, is_first_seed, over_seeds, seeded, seeds_of, table
 from engines import ANALYZERS, INDEX, TEXT_FIELDS, filled, title_of
 from measuring import BASELINE, ENGINE, Arm, measure
-from reasoning_training import REASON_TOKENS, TOKENS, Training, attempts, students
+from reasoning_training import REASON_TOKENS, TOKENS, Student, Training, attempts, students
 from reasons_at_hand import VIEWS, worth_by_view
 
 from qrmiddleware.distill.label_store import read_labels
@@ -47,6 +47,7 @@ BLENDED: Final = frozenset({"ellm towers mkd", "ellm cross mkd", "crsd whole"})
 GRADES: Final = {"E": 3, "S": 2, "C": 1, "I": 0}
 """Classes as grades, for `qrm eval classes`."""
 POOL: Final = "reasons at hand"
+TRIED_ON: Final = "elasticsearch"
 CLAIMS: Final = (
     Claim(
         "MKD, two towers: probabilities teach more than classes",
@@ -65,6 +66,12 @@ CLAIMS: Final = (
     Claim("CRSD: and contrast", "crsd whole", "crsd distilled"),
     Claim("CRSD: all of it", "crsd whole", "crsd plain"),
     Claim("CRSD: reasons that name the class", "crsd concluded", "crsd whole"),
+    Claim("MKD's cross-encoder and what it begins with", "ellm cross mkd", "cross warm"),
+    Claim("CRSD and what it begins with", "crsd whole", "cross warm"),
+    Claim("MKD's towers and what they begin with", "ellm towers mkd", "minilm"),
+    Claim("MKD's towers and Walmart's", "ellm towers mkd", "towers margin"),
+)
+TRIED: Final = (
     Claim("MKD, cross-encoder, four times as long", "ellm cross mkd long", "ellm cross hard long"),
     Claim("MKD, cross-encoder: eight times the verdicts", "ellm cross mkd heavy", "ellm cross mkd"),
     Claim(
@@ -78,11 +85,8 @@ CLAIMS: Final = (
     Claim("CRSD: more of its own parts", "crsd whole heavy", "crsd whole"),
     Claim("MKD's cross-encoder, longer", "ellm cross mkd long", "ellm cross mkd"),
     Claim("CRSD, longer", "crsd whole long", "crsd whole"),
-    Claim("MKD's cross-encoder and what it begins with", "ellm cross mkd", "cross warm"),
-    Claim("CRSD and what it begins with", "crsd whole", "cross warm"),
-    Claim("MKD's towers and what they begin with", "ellm towers mkd", "minilm"),
-    Claim("MKD's towers and Walmart's", "ellm towers mkd", "towers margin"),
 )
+"""Of what else was tried; on one engine."""
 CLASSED: Final = {
     "What of the teacher's classes students keep": "judged",
     "Classes in another shop: ESCI": "esci",
@@ -116,6 +120,16 @@ def main(
                 folder=folder,
             )
             write_json(_joined(found, beside, name), work / "measured" / f"{name}.json")
+        engine = engines[TRIED_ON]
+        found = measure(
+            list(_tried(training, seeds)),
+            data=data,
+            engine=engine.url,
+            index=INDEX,
+            fold=None,
+            folder=work / "measured" / "tried",
+        )
+        write_json(found, work / "measured" / "tried.json")
     _judged_pairs(data, work / "judged")
     training.label(work / "judged", "--data", str(data))
     write_json(at_hand(training, data, seeds), work / "measured" / "at_hand.json")
@@ -131,10 +145,8 @@ def _arms(training: Training, seeds: int) -> Iterator[Arm]:
     yield Arm(BASELINE)
     yield Arm("minilm", ({"model": str(training.minilm)},))
     yield Arm("cross warm", ({"model": str(training.work / "models" / "warm"), "reward": "logit"},))
-    for each in (*students(), *attempts()):
-        for seed in filter(partial(training.has, each), range(seeds)):
-            model = {"model": str(training.model(each, seed))}
-            yield Arm(seeded(each.name, seed), (model,), plugin=each.plugin)
+    for each in students():
+        yield from _seeds(training, each, seeds)
         if each.name in BLENDED:
             half = {"model": str(training.model(each, 0)), "weight": 1 - ENGINE}
             yield Arm(f"{each.name} blend", (half,), ENGINE, plugin=each.plugin)
@@ -142,6 +154,22 @@ def _arms(training: Training, seeds: int) -> Iterator[Arm]:
     first, second = (training.model(by_name[f"ellm {kind} mkd"], 0) for kind in ("towers", "cross"))
     cascade = {"model": str(second), "first": str(first), "keep": 25}
     yield Arm("ellm cascade", (cascade,), plugin="ellm_rele")
+
+
+def _tried(training: Training, seeds: int) -> Iterator[Arm]:
+    """Yield what else was tried, and the arms that it is compared with."""
+    yield Arm(BASELINE)
+    compared = {name for claim in TRIED for name in (claim.better, claim.worse)}
+    for each in (*students(), *attempts()):
+        if each.name in compared:
+            yield from _seeds(training, each, seeds)
+
+
+def _seeds(training: Training, student: Student, seeds: int) -> Iterator[Arm]:
+    """Yield an arm for each seed that the student was trained with."""
+    for seed in filter(partial(training.has, student), range(seeds)):
+        model = {"model": str(training.model(student, seed))}
+        yield Arm(seeded(student.name, seed), (model,), plugin=student.plugin)
 
 
 def _joined(found: Evaluation, beside: Path | None, engine: str) -> Evaluation:
@@ -217,9 +245,9 @@ def _classes(training: Training, data: Path, folder: Path, seeds: int) -> None:
     systems = [str(folder / "joined.labels.jsonl")]
     systems += [
         str(training.model(each, seed))
-        for each in (*students(), *attempts())
+        for each in students()
         if each.command == "student"
-        for seed in filter(partial(training.has, each), range(seeds))
+        for seed in range(seeds)
     ]
     saved = ("--json", str(folder / "classes.json"))
     told = ("--data", str(data), "--pairs", str(folder / "pairs.jsonl"), *saved)
@@ -232,6 +260,8 @@ def write_page(work: Path) -> None:
     parts = [(HERE / "reasoning_page.md").read_text(encoding="utf-8").strip(), ""]
     for name in ANALYZERS:
         parts += [*section(title_of(name), read_json(measured / f"{name}.json")), ""]
+    title = f"What else was tried: {title_of(TRIED_ON)}"
+    parts += [*section(title, read_json(measured / "tried.json"), TRIED), ""]
     parts += [*_at_hand(read_json(measured / "at_hand.json")), ""]
     for title, folder in CLASSED.items():
         if (saved := work / folder / "classes.json").is_file():
@@ -239,8 +269,8 @@ def write_page(work: Path) -> None:
     PAGE.write_text("\n".join(parts).strip() + "\n", encoding="utf-8")
 
 
-def section(title: str, found: Evaluation) -> Iterator[str]:
-    """Write one engine's part of the page."""
+def section(title: str, found: Evaluation, claims: Sequence[Claim] = CLAIMS) -> Iterator[str]:
+    """Write one part of the page: arms, and what is claimed of them."""
     head = ["arm", "seeds", *MEASURES, "against direct, condensed", "p50 ms", "p95 ms"]
     yield from (f"## {title}", "", f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1))
     direct = found.arms[0]
@@ -253,7 +283,7 @@ def section(title: str, found: Evaluation) -> Iterator[str]:
         against = "" if arm is direct else _difference(direct, whole)
         yield f"| {' | '.join([arm.name, f'{len(seeds)}', *values, against, *times])} |"
     yield from ("", "What is claimed, and what is found:", "")
-    yield from table(found, CLAIMS, MEASURES[0])
+    yield from table(found, claims, MEASURES[0])
 
 
 def _spread(seeds: Sequence[ArmScores]) -> str:
