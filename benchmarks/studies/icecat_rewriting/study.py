@@ -55,7 +55,7 @@ def pipelines(training: Training, engine: str) -> dict[str, dict[str, Any]]:
     reranking = {"plugin": "walmart_kd", "model": str(training.minilm), "timeout_ms": PATIENCE_MS}
     made = {name: _pipeline(rewriters) for name, rewriters in ways.items()}
     careless = {"keep_identifiers": False, "max_rewrites": 64}
-    made["beque, all admitted"] = _pipeline(ways["beque"]) | {"admission": careless}
+    made["beque, all admitted"] = _pipeline(ways["beque"]) | careless
     made[JUDGED] = _pipeline([]) | {"rewards": [reranking]}
     made["beque, reranked"] = _pipeline(ways["beque"]) | {"rewards": [reranking]}
     return made

@@ -190,7 +190,8 @@ def test_a_run_that_is_interrupted_loses_nothing(system, give, search_server, tm
 
     assert 3 <= kept < 9
     assert (tally.known, tally.given, len(lines)) == (kept, 9 - kept, 9)
-    assert len(search_server.searches) == 1 + 9 - kept  # shoe, and the other rewrites
+    # Shoe, and the other rewrites; what the first run had just sent may still come in.
+    assert len(set(search_server.searches)) == 1 + 9 - kept
 
 
 def test_a_query_whose_search_fails_in_passing_is_asked_again_by_the_next_run(
