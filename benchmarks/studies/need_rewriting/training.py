@@ -1,0 +1,147 @@
+"""Trains the rewriters of needs, stage by stage; what is there already is not trained again."""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from needs import WordRule, feedback_of, read_pairs, typed_by_need
+
+from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
+from qrmiddleware.distill.rewriting.rows import CandidateSet, RewritePair
+from qrmiddleware_benchmarks.fronts import qrm
+
+SPLIT: Final = ("--valid", "0", "--test", "0.2")
+SCRATCH: Final = "2000,3,128,4"
+"""Vocabulary, layers, width and heads of what `qrm beque` trains."""
+HALF: Final = "2000,2,96,4"
+"""Of the distilled student."""
+WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16")
+TAUGHT: Final = ("--rate", "1e-3", "--epochs", "4", "--batch", "16")
+ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
+DISTILLED: Final = ("--steps", "900", "--rate", "3e-3", "--batch", "16")
+ON_POLICY: Final = ("--on-policy-steps", "60", "--on-policy-rate", "3e-4")
+KEPT: Final = "0.8"
+"""Least token F1 with what people typed of a sampled rewrite that is learnt."""
+NEEDS: Final = 4000
+"""Without a search, that the distilled student hears its teacher's rewrites of."""
+ROOM: Final = ("--rewrite-prompt-tokens", "96")
+_TOKENS: Final = ("--max-tokens", "128")
+_SHORT: Final = ("--prompts", "rewriting-short-1")
+
+
+class Training:
+    """All that is trained of people's searches for needs.
+
+    Args:
+        data: Folder with ``rewrites.tsv`` and ``instructions.jsonl``.
+        work: Where everything is kept.
+    """
+
+    def __init__(self, data: Path, work: Path) -> None:
+        self._data, self.work = data, work
+        self.pairs = work / "people" / "pairs.jsonl"
+
+    def begin(self) -> None:
+        """Split by need, and train what every seed begins with: leaving words out by a rule."""
+        told, warm = self.work / "rule.jsonl", self.work / "warm"
+        if not self.pairs.is_file():
+            self._qrm(
+                "rl-qr", "pairs", self._data / "rewrites.tsv", *_to(self.pairs.parent), *SPLIT
+            )
+        if not told.is_file():
+            write_rows(told, (*self._by_rule(), *read_pairs(self.pairs, "test")))
+        if not (warm / "sft").is_dir():
+            self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
+            self._sft(warm, "--scratch", SCRATCH, *WARM)
+
+    def train(self, seed: int) -> dict[str, Path]:
+        """Go through the stages with a seed; returns the generator of each stage."""
+        work = self.work / f"seed-{seed}"
+        sft, kept = self._taught(work / "sft", (self.pairs,), seed), work / "kept.jsonl"
+        sampled, pairs = self._candidates(sft, work / "sampled.jsonl", seed), work / "sampled-pairs"
+        if not kept.is_file():
+            write_rows(pairs, _pairs_of(sampled))
+            told = ("--scores", _told(sampled), "--relevance", KEPT, "--increment", "0")
+            self._qrm("beque", "reject", pairs, *_to(kept), *told)
+        rejected = self._taught(work / "rejected", (self.pairs, kept), seed)
+        aligned = rejected.parent / "aligned"
+        found = self._candidates(rejected, work / "candidates.jsonl", seed)
+        if not aligned.is_dir():
+            learnt = ("--feedback", _told(found), "--objective", "rele", *ALIGNED, *_seed(seed))
+            self._qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
+        distilled = self._distilled(work / "distilled", sft, seed)
+        made = {"SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
+        models = {name: self._export(each, work / "models" / name) for name, each in made.items()}
+        target = work / "models" / "distilled"
+        if not target.is_dir():
+            self._qrm("rl-qr", "student", distilled, *_to(target), "--teacher", "BEQUE, SFT")
+        return models | {"distilled": target}
+
+    def _taught(self, work: Path, files: Iterable[Path], seed: int) -> Path:
+        if not (work / "sft").is_dir():
+            self._qrm("beque", "instruct", *files, *_to(work), *_SHORT, *_seed(seed))
+            self._sft(work, "--base", self.work / "warm" / "sft", *TAUGHT, *_seed(seed))
+        return work / "sft"
+
+    def _candidates(self, model: Path, to: Path, seed: int) -> Path:
+        """Have a model propose rewrites of the needs that are learnt, and value them."""
+        typed = typed_by_need(read_pairs(self.pairs, "train"))
+        if not _told(to).is_file():
+            queries = to.with_suffix(".queries.jsonl")
+            write_rows(queries, (RewritePair(query=need, rewrite="") for need in typed))
+            how = ("--model", model, *_to(to), "--count", "5", "--spare", "1", "--temperature", "1")
+            self._qrm("beque", "candidates", queries, *how, *_seed(seed))
+            write_rows(_told(to), feedback_of(read_rows(to, CandidateSet), typed))
+        return to
+
+    def _distilled(self, work: Path, teacher: Path, seed: int) -> Path:
+        if not (work / "distilled").is_dir():
+            needs = list(read_rows(self.work / "rule.jsonl", RewritePair))
+            unheard = [pair for pair in needs if pair.split == "train"]
+            some = unheard[:: max(1, len(unheard) // NEEDS)]
+            write_rows(work / "pairs.jsonl", (*read_pairs(self.pairs, "train"), *some))
+            how = ("--samples", "1", "--teacher-temperature", "0", "--rewrite-tokens", "32")
+            told = ("--teacher", teacher, "--scratch", HALF, *how, *_TOKENS, *_seed(seed))
+            self._qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
+        return work
+
+    def _by_rule(self) -> Iterator[RewritePair]:
+        """Yield needs without a search, and what the rule leaves of them; none that is held out."""
+        rule = WordRule(read_pairs(self.pairs, "train"))
+        held_out = typed_by_need(read_pairs(self.pairs, "test"))
+        for row in read_rows(self._data / "instructions.jsonl", dict[str, str]):
+            need = " ".join(row["instruction"].split())
+            left = rule.rewrite(need)
+            if need not in held_out and left and left != need:
+                yield RewritePair(query=need, rewrite=left, source="rule", split="train")
+
+    def _sft(self, work: Path, *words: str | Path) -> None:
+        self._qrm("beque", "sft", work, *words, "--at-once", "16", *_TOKENS, *ROOM)
+
+    def _export(self, checkpoint: Path, target: Path) -> Path:
+        if not target.is_dir():
+            told = ("--checkpoint", checkpoint, *_to(target))
+            self._qrm("beque", "export", checkpoint.parent, *told)
+        return target
+
+    def _qrm(self, *words: str | Path) -> None:
+        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
+
+
+def _pairs_of(file: Path) -> Iterator[RewritePair]:
+    for each in read_rows(file, CandidateSet):
+        for one in each.candidates:
+            yield RewritePair(query=each.query, rewrite=one.text, source="sft", split="train")
+
+
+def _told(file: Path) -> Path:
+    return file.with_suffix(".feedback.jsonl")
+
+
+def _to(path: Path) -> tuple[str, Path]:
+    return ("--to", path)
+
+
+def _seed(seed: int) -> tuple[str, str]:
+    return ("--seed", str(seed))
