@@ -1,5 +1,6 @@
 """What rewrites of needs are worth by what people typed, and the words that people leave out."""
 
+import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ from qrmiddleware.evaluation.rewrite_quality import token_f1, words_of
 
 JUDGE: Final = "token F1 with what people typed"
 SEEN: Final = 3
+PIECES: Final = 3
+WORDS: Final = (2, 6)
+"""Of a piece, least and most."""
 _SIGNS: Final = ",.;:!?\"'()"
 
 
@@ -48,6 +52,19 @@ class WordRule:
     def rewrite(self, need: str) -> str:
         """Return what is left."""
         return " ".join(word for word in _bare(need) if word not in self._dropped)
+
+
+def pieces(needs: Iterable[str], rule: WordRule) -> Iterator[RewritePair]:
+    """Draw runs of words of needs, and what a rule leaves of each: short texts to copy."""
+    draw = random.Random(0)  # noqa: S311 not a secret
+    for need in needs:
+        words = need.split()
+        for _ in range(PIECES):
+            length = draw.randint(*WORDS)
+            begin = draw.randrange(max(1, len(words) - length + 1))
+            piece = " ".join(words[begin : begin + length])
+            if left := rule.rewrite(piece):
+                yield RewritePair(query=piece, rewrite=left, source="rule", split="train")
 
 
 def feedback_of(

@@ -94,13 +94,18 @@ def main(
     """Train, measure, and write the page."""
     if not page_only:
         work.mkdir(parents=True, exist_ok=True)
-        for name, task in (("needs", _needs(needs, work, seeds)), ("esci", _esci(queries, work))):
-            (work / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(task)))
+        training = Training(needs, work)
+        _write(work / "needs.json", _needs(training, seeds))
+        shared = SharedProducts(queries, work / "esci", training.warm)
+        _write(work / "esci.json", _esci(shared))
     write_page(work)
 
 
-def _needs(data: Path, work: Path, seeds: int) -> Task:
-    training = Training(data, work)
+def _write(file: Path, task: Task) -> None:
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(task)))
+
+
+def _needs(training: Training, seeds: int) -> Task:
     training.begin()
     every = [training.train(seed) for seed in range(seeds)]
     rule = WordRule(read_pairs(training.pairs, "train"))
@@ -108,8 +113,7 @@ def _needs(data: Path, work: Path, seeds: int) -> Task:
     return _task(training.pairs, models, rule)
 
 
-def _esci(data: Path, work: Path) -> Task:
-    training = SharedProducts(data, work / "esci")
+def _esci(training: SharedProducts) -> Task:
     models = {name: [folder] for name, folder in training.train().items()}
     return _task(training.pairs, models)
 

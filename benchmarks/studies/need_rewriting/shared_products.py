@@ -9,11 +9,7 @@ from qrmiddleware_benchmarks.fronts import qrm
 LEAST: Final = "2"
 """Relevant products that two queries share."""
 SPLIT: Final = ("--valid", "0", "--test", "0.1")
-SCRATCH: Final = "3000,3,128,4"
-HALF: Final = "3000,2,64,4"
-TAUGHT: Final = ("--rate", "2e-3", "--epochs", "6", "--batch", "16", "--at-once", "16")
-DISTILLED: Final = ("--steps", "800", "--rate", "3e-3", "--batch", "16")
-ON_POLICY: Final = ("--on-policy-steps", "60", "--on-policy-rate", "3e-4")
+TAUGHT: Final = ("--rate", "1e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
 
 
 class SharedProducts:
@@ -22,10 +18,11 @@ class SharedProducts:
     Args:
         data: Folder with ``queries.jsonl``.
         work: Where everything is kept.
+        base: Checkpoint to begin with.
     """
 
-    def __init__(self, data: Path, work: Path) -> None:
-        self._data, self.work = data, work
+    def __init__(self, data: Path, work: Path, base: Path) -> None:
+        self._data, self.work, self._base = data, work, base
         self.pairs = work / "pairs.jsonl"
 
     def train(self) -> dict[str, Path]:
@@ -39,16 +36,11 @@ class SharedProducts:
         if not taught.is_dir():
             told = ("--to", work, "--prompts", "rewriting-short-1")
             self._qrm("beque", "instruct", self.pairs, *told)
-            self._qrm("beque", "sft", work, "--scratch", SCRATCH, *TAUGHT)
-        if not (work / "distilled").is_dir():
-            told = ("--teacher", taught, "--scratch", HALF, *DISTILLED, *ON_POLICY)
-            self._qrm("rl-qr", "distill", work, *told)
-        models = {name: work / "models" / name for name in ("SFT", "distilled")}
-        if not models["SFT"].is_dir():
-            self._qrm("beque", "export", work, "--to", models["SFT"], "--checkpoint", taught)
-        if not models["distilled"].is_dir():
-            self._qrm("rl-qr", "student", work, "--to", models["distilled"])
-        return models
+            self._qrm("beque", "sft", work, "--base", self._base, *TAUGHT)
+        model = work / "models" / "SFT"
+        if not model.is_dir():
+            self._qrm("beque", "export", work, "--to", model, "--checkpoint", taught)
+        return {"SFT": model}
 
     def _qrm(self, *words: str | Path) -> None:
         subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command

@@ -1,11 +1,11 @@
 """Trains the rewriters of needs, stage by stage; what is there already is not trained again."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from needs import WordRule, feedback_of, read_pairs, typed_by_need
+from needs import WordRule, feedback_of, pieces, read_pairs, typed_by_need
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import CandidateSet, RewritePair
@@ -16,15 +16,20 @@ SCRATCH: Final = "2000,3,128,4"
 """Vocabulary, layers, width and heads of what `qrm beque` trains."""
 HALF: Final = "2000,2,96,4"
 """Of the distilled student."""
-WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16")
-TAUGHT: Final = ("--rate", "1e-3", "--epochs", "4", "--batch", "16")
+WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16", "--at-once", "16")
+PIECES: Final = ("--rate", "2e-3", "--epochs", "1", "--batch", "32", "--at-once", "32")
+TAUGHT: Final = ("--rate", "1e-3", "--batch", "16", "--at-once", "16")
+EPOCHS: Final = 3
+"""Of people's pairs; what has more pairs than these is taught as many steps."""
 ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
-DISTILLED: Final = ("--steps", "900", "--rate", "3e-3", "--batch", "16")
-ON_POLICY: Final = ("--on-policy-steps", "60", "--on-policy-rate", "3e-4")
+DISTILLED: Final = ("--steps", "600", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
+ON_POLICY: Final = ("--on-policy-steps", "40", "--on-policy-rate", "3e-4")
 KEPT: Final = "0.8"
 """Least token F1 with what people typed of a sampled rewrite that is learnt."""
-NEEDS: Final = 4000
-"""Without a search, that the distilled student hears its teacher's rewrites of."""
+HEARD: Final = {"rule.jsonl": 1500, "pieces.jsonl": 4000}
+"""Needs without a search, and pieces, that the student hears its teacher's rewrites of."""
+SAMPLED: Final = 400
+"""Needs with a search that rewrites are sampled of, for rejection and again for alignment."""
 ROOM: Final = ("--rewrite-prompt-tokens", "96")
 _TOKENS: Final = ("--max-tokens", "128")
 _SHORT: Final = ("--prompts", "rewriting-short-1")
@@ -41,9 +46,10 @@ class Training:
     def __init__(self, data: Path, work: Path) -> None:
         self._data, self.work = data, work
         self.pairs = work / "people" / "pairs.jsonl"
+        self.warm = work / "pieces" / "sft"
 
     def begin(self) -> None:
-        """Split by need, and train what every seed begins with: leaving words out by a rule."""
+        """Split by need, and train what every seed begins with: to follow a rule."""
         told, warm = self.work / "rule.jsonl", self.work / "warm"
         if not self.pairs.is_file():
             self._qrm(
@@ -54,6 +60,13 @@ class Training:
         if not (warm / "sft").is_dir():
             self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
             self._sft(warm, "--scratch", SCRATCH, *WARM)
+        if not self.warm.is_dir():
+            short, whole = self.work / "pieces.jsonl", list(read_rows(told, RewritePair))
+            needs = [pair.query for pair in whole if pair.split == "train"]
+            held_out = [pair for pair in whole if pair.split == "test"]
+            write_rows(short, (*pieces(needs, self._rule()), *held_out))
+            self._qrm("beque", "instruct", short, *_to(self.warm.parent), *_SHORT)
+            self._sft(self.warm.parent, "--base", warm / "sft", *PIECES)
 
     def train(self, seed: int) -> dict[str, Path]:
         """Go through the stages with a seed; returns the generator of each stage."""
@@ -78,10 +91,12 @@ class Training:
             self._qrm("rl-qr", "student", distilled, *_to(target), "--teacher", "BEQUE, SFT")
         return models | {"distilled": target}
 
-    def _taught(self, work: Path, files: Iterable[Path], seed: int) -> Path:
+    def _taught(self, work: Path, files: Sequence[Path], seed: int) -> Path:
         if not (work / "sft").is_dir():
+            people, every = (_count(some) for some in ((self.pairs,), files))
+            how = (*TAUGHT, "--epochs", f"{EPOCHS * people / every:.3f}")
             self._qrm("beque", "instruct", *files, *_to(work), *_SHORT, *_seed(seed))
-            self._sft(work, "--base", self.work / "warm" / "sft", *TAUGHT, *_seed(seed))
+            self._sft(work, "--base", self.warm, *how, *_seed(seed))
         return work / "sft"
 
     def _candidates(self, model: Path, to: Path, seed: int) -> Path:
@@ -89,7 +104,8 @@ class Training:
         typed = typed_by_need(read_pairs(self.pairs, "train"))
         if not _told(to).is_file():
             queries = to.with_suffix(".queries.jsonl")
-            write_rows(queries, (RewritePair(query=need, rewrite="") for need in typed))
+            some = list(typed)[:: max(1, len(typed) // SAMPLED)]
+            write_rows(queries, (RewritePair(query=need, rewrite="") for need in some))
             how = ("--model", model, *_to(to), "--count", "5", "--spare", "1", "--temperature", "1")
             self._qrm("beque", "candidates", queries, *how, *_seed(seed))
             write_rows(_told(to), feedback_of(read_rows(to, CandidateSet), typed))
@@ -97,18 +113,24 @@ class Training:
 
     def _distilled(self, work: Path, teacher: Path, seed: int) -> Path:
         if not (work / "distilled").is_dir():
-            needs = list(read_rows(self.work / "rule.jsonl", RewritePair))
-            unheard = [pair for pair in needs if pair.split == "train"]
-            some = unheard[:: max(1, len(unheard) // NEEDS)]
-            write_rows(work / "pairs.jsonl", (*read_pairs(self.pairs, "train"), *some))
+            people = read_pairs(self.pairs, "train")
+            write_rows(work / "pairs.jsonl", (*people, *self._heard()))
             how = ("--samples", "1", "--teacher-temperature", "0", "--rewrite-tokens", "32")
             told = ("--teacher", teacher, "--scratch", HALF, *how, *_TOKENS, *_seed(seed))
             self._qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
         return work
 
+    def _heard(self) -> Iterator[RewritePair]:
+        for name, most in HEARD.items():
+            every = read_pairs(self.work / name, "train")
+            yield from every[:: max(1, len(every) // most)]
+
+    def _rule(self) -> WordRule:
+        return WordRule(read_pairs(self.pairs, "train"))
+
     def _by_rule(self) -> Iterator[RewritePair]:
         """Yield needs without a search, and what the rule leaves of them; none that is held out."""
-        rule = WordRule(read_pairs(self.pairs, "train"))
+        rule = self._rule()
         held_out = typed_by_need(read_pairs(self.pairs, "test"))
         for row in read_rows(self._data / "instructions.jsonl", dict[str, str]):
             need = " ".join(row["instruction"].split())
@@ -117,7 +139,7 @@ class Training:
                 yield RewritePair(query=need, rewrite=left, source="rule", split="train")
 
     def _sft(self, work: Path, *words: str | Path) -> None:
-        self._qrm("beque", "sft", work, *words, "--at-once", "16", *_TOKENS, *ROOM)
+        self._qrm("beque", "sft", work, *words, *_TOKENS, *ROOM)
 
     def _export(self, checkpoint: Path, target: Path) -> Path:
         if not target.is_dir():
@@ -133,6 +155,11 @@ def _pairs_of(file: Path) -> Iterator[RewritePair]:
     for each in read_rows(file, CandidateSet):
         for one in each.candidates:
             yield RewritePair(query=each.query, rewrite=one.text, source="sft", split="train")
+
+
+def _count(files: Iterable[Path]) -> int:
+    """Count the pairs of files that are for training."""
+    return sum(len(read_pairs(file, "train")) for file in files)
 
 
 def _told(file: Path) -> Path:
