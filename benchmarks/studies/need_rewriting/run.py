@@ -85,19 +85,26 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(
+    *,
     needs: Annotated[Path, typer.Option(help="Folder of the needs, and what was typed.")],
     queries: Annotated[Path, typer.Option(help="Folder of the queries with their products.")],
     work: Annotated[Path, typer.Option(help="Folder for all that is made.")],
     seeds: Annotated[int, typer.Option(min=1, help="To train with, on needs.")] = 1,
+    beque_only: Annotated[bool, typer.Option(help="No distillation, no shared products.")] = False,
     page_only: Annotated[bool, typer.Option(help="Write the page of what was measured.")] = False,
 ) -> None:
     """Train, measure, and write the page."""
     if not page_only:
         work.mkdir(parents=True, exist_ok=True)
         training = Training(needs, work)
-        _write(work / "needs.json", _needs(training, seeds))
-        shared = SharedProducts(queries, work / "esci", training.warm)
-        _write(work / "esci.json", _esci(shared))
+        training.begin()
+        every = [training.train(seed) for seed in range(seeds)]
+        if not beque_only:
+            every = [made | training.distil(seed) for seed, made in enumerate(every)]
+        _write(work / "needs.json", _needs(training, every))
+        if not beque_only:
+            shared = SharedProducts(queries, work / "esci", training.warm)
+            _write(work / "esci.json", _esci(shared))
     write_page(work)
 
 
@@ -105,9 +112,7 @@ def _write(file: Path, task: Task) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(task)))
 
 
-def _needs(training: Training, seeds: int) -> Task:
-    training.begin()
-    every = [training.train(seed) for seed in range(seeds)]
+def _needs(training: Training, every: Sequence[Mapping[str, Path]]) -> Task:
     rule = WordRule(read_pairs(training.pairs, "train"))
     models = {name: [made[name] for made in every] for name in every[0]}
     return _task(training.pairs, models, rule)
@@ -169,10 +174,7 @@ def together(seeds: Sequence[Measured]) -> Measured:
 
 def write_page(work: Path) -> None:
     """Write the page from what was measured."""
-    needs, esci = (
-        msgspec.json.decode((work / f"{name}.json").read_bytes(), type=Task)
-        for name in ("needs", "esci")
-    )
+    needs = _read(work / "needs.json")
     parts = [
         (HERE / "page.md").read_text(encoding="utf-8").strip(),
         "## Needs, and what was typed for them",
@@ -181,12 +183,16 @@ def write_page(work: Path) -> None:
         "By seed, token F1: " + "; ".join(_by_seed(needs)) + ".",
         "The first needs that were held out, as each arm rewrites them:",
         "\n".join(_examples(needs)),
-        "## Queries that share products",
-        _counts(esci),
-        _table(esci),
-        "\n".join(_examples(esci)),
     ]
+    if (work / "esci.json").is_file():
+        esci = _read(work / "esci.json")
+        parts += ["## Queries that share products", _counts(esci), _table(esci)]
+        parts += ["\n".join(_examples(esci))]
     PAGE.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _read(file: Path) -> Task:
+    return msgspec.json.decode(file.read_bytes(), type=Task)
 
 
 def _counts(task: Task) -> str:

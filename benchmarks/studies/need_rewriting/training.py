@@ -18,6 +18,7 @@ HALF: Final = "2000,2,96,4"
 """Of the distilled student."""
 WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16", "--at-once", "16")
 PIECES: Final = ("--rate", "2e-3", "--epochs", "1", "--batch", "32", "--at-once", "32")
+AGAIN: Final = ("--rate", "2e-3", "--epochs", "0.7", "--batch", "16", "--at-once", "16")
 TAUGHT: Final = ("--rate", "1e-3", "--batch", "16", "--at-once", "16")
 EPOCHS: Final = 3
 """Of people's pairs; what has more pairs than these is taught as many steps."""
@@ -46,7 +47,7 @@ class Training:
     def __init__(self, data: Path, work: Path) -> None:
         self._data, self.work = data, work
         self.pairs = work / "people" / "pairs.jsonl"
-        self.warm = work / "pieces" / "sft"
+        self._pieces, self.warm = work / "pieces", work / "warm" / "again"
 
     def begin(self) -> None:
         """Split by need, and train what every seed begins with: to follow a rule."""
@@ -60,19 +61,22 @@ class Training:
         if not (warm / "sft").is_dir():
             self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
             self._sft(warm, "--scratch", SCRATCH, *WARM)
-        if not self.warm.is_dir():
+        if not (self._pieces / "sft").is_dir():
             short, whole = self.work / "pieces.jsonl", list(read_rows(told, RewritePair))
             needs = [pair.query for pair in whole if pair.split == "train"]
             held_out = [pair for pair in whole if pair.split == "test"]
             write_rows(short, (*pieces(needs, self._rule()), *held_out))
-            self._qrm("beque", "instruct", short, *_to(self.warm.parent), *_SHORT)
-            self._sft(self.warm.parent, "--base", warm / "sft", *PIECES)
+            self._qrm("beque", "instruct", short, *_to(self._pieces), *_SHORT)
+            self._sft(self._pieces, "--base", warm / "sft", *PIECES)
+        if not self.warm.is_dir():
+            begun = ("--base", self._pieces / "sft", *_to(self.warm))
+            self._sft(warm, *begun, *AGAIN, *_seed(1))
 
     def train(self, seed: int) -> dict[str, Path]:
-        """Go through the stages with a seed; returns the generator of each stage."""
-        work = self.work / f"seed-{seed}"
-        sft, kept = self._taught(work / "sft", (self.pairs,), seed), work / "kept.jsonl"
-        sampled, pairs = self._candidates(sft, work / "sampled.jsonl", seed), work / "sampled-pairs"
+        """Go through BEQUE's stages with a seed; returns the generator of each."""
+        work, sft = self.work / f"seed-{seed}", self.taught(seed)
+        kept, pairs = work / "kept.jsonl", work / "sampled.pairs.jsonl"
+        sampled = self._candidates(sft, work / "sampled.jsonl", seed)
         if not kept.is_file():
             write_rows(pairs, _pairs_of(sampled))
             told = ("--scores", _told(sampled), "--relevance", KEPT, "--increment", "0")
@@ -83,13 +87,24 @@ class Training:
         if not aligned.is_dir():
             learnt = ("--feedback", _told(found), "--objective", "rele", *ALIGNED, *_seed(seed))
             self._qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
-        distilled = self._distilled(work / "distilled", sft, seed)
         made = {"SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
-        models = {name: self._export(each, work / "models" / name) for name, each in made.items()}
-        target = work / "models" / "distilled"
+        return {
+            name: self._export(checkpoint, work / "models" / name)
+            for name, checkpoint in made.items()
+        }
+
+    def taught(self, seed: int) -> Path:
+        """Teach people's pairs alone; returns the checkpoint."""
+        return self._taught(self.work / f"seed-{seed}" / "sft", (self.pairs,), seed)
+
+    def distil(self, seed: int) -> dict[str, Path]:
+        """Distil what was taught; returns the student's generator."""
+        folder = self.work / f"seed-{seed}"
+        work, target = folder / "distilled", folder / "models" / "distilled"
+        self._distilled(work, self.taught(seed), seed)
         if not target.is_dir():
-            self._qrm("rl-qr", "student", distilled, *_to(target), "--teacher", "BEQUE, SFT")
-        return models | {"distilled": target}
+            self._qrm("rl-qr", "student", work, *_to(target), "--teacher", "BEQUE, SFT")
+        return {"distilled": target}
 
     def _taught(self, work: Path, files: Sequence[Path], seed: int) -> Path:
         if not (work / "sft").is_dir():
@@ -111,14 +126,13 @@ class Training:
             write_rows(_told(to), feedback_of(read_rows(to, CandidateSet), typed))
         return to
 
-    def _distilled(self, work: Path, teacher: Path, seed: int) -> Path:
+    def _distilled(self, work: Path, teacher: Path, seed: int) -> None:
         if not (work / "distilled").is_dir():
             people = read_pairs(self.pairs, "train")
             write_rows(work / "pairs.jsonl", (*people, *self._heard()))
             how = ("--samples", "1", "--teacher-temperature", "0", "--rewrite-tokens", "32")
             told = ("--teacher", teacher, "--scratch", HALF, *how, *_TOKENS, *_seed(seed))
             self._qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
-        return work
 
     def _heard(self) -> Iterator[RewritePair]:
         for name, most in HEARD.items():
