@@ -8,8 +8,8 @@ learnt from, and writes ``docs/rewriting_needs.md``:
         --needs FOLDER --queries FOLDER --work FOLDER
 
 ``--needs`` holds ``rewrites.tsv`` and ``instructions.jsonl`` (WebShop), ``--queries`` ESCI's
-``queries.jsonl``. What is in the work folder already is not made again. On two cores all of it
-takes some 25 minutes a seed.
+``queries.jsonl``. What is in the work folder already is not made again; ``--beque-only`` leaves out
+distillation and ESCI.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -18,13 +18,13 @@ HALF: Final = "2000,2,96,4"
 """Of the distilled student."""
 WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16", "--at-once", "16")
 PIECES: Final = ("--rate", "2e-3", "--epochs", "1", "--batch", "32", "--at-once", "32")
-AGAIN: Final = ("--rate", "2e-3", "--epochs", "0.7", "--batch", "16", "--at-once", "16")
+AGAIN: Final = ("--rate", "2e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
 TAUGHT: Final = ("--rate", "1e-3", "--batch", "16", "--at-once", "16")
-EPOCHS: Final = 3
+EPOCHS: Final = 5
 """Of people's pairs; what has more pairs than these is taught as many steps."""
 ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
-DISTILLED: Final = ("--steps", "600", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
-ON_POLICY: Final = ("--on-policy-steps", "40", "--on-policy-rate", "3e-4")
+DISTILLED: Final = ("--steps", "2000", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
+ON_POLICY: Final = ("--on-policy-steps", "100", "--on-policy-rate", "3e-4")
 KEPT: Final = "0.8"
 """Least token F1 with what people typed of a sampled rewrite that is learnt."""
 HEARD: Final = {"rule.jsonl": 1500, "pieces.jsonl": 4000}
