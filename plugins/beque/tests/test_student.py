@@ -5,13 +5,14 @@ import pytest
 from qrmiddleware.distill.causal.generation import Decoding, respond
 from qrmiddleware.distill.causal.models import CausalLm, load_causal
 from qrmiddleware.distill.causal.rows import prompt_ids
+from qrmiddleware.distill.rewriting.rewrite_form import RewriteReader, read_rewrite_form
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.folder import read_student
 from qrmiddleware.students.generator import DecodingOptions, Generator
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_beque.recipes.rewriter import read_rewriter
 from qrmiddleware_beque.recipes.sft import SFT
-from qrmiddleware_beque.recipes.student import export, inputs_of
+from qrmiddleware_beque.recipes.student import export, inputs_of, write_forms
 
 pytestmark = pytest.mark.students
 ONE_THREAD = RuntimeSettings(inter_threads=1, intra_threads=1)
@@ -66,6 +67,26 @@ def test_a_chat_template_is_served_as_it_was_taught(taught):
     inputs = inputs_of(lm, rewriter, ["red telly", "größe 42", " two  blanks "])
 
     assert inputs.prompt == "<s>user: rewrite: {query}</s>bot:"
+
+
+def test_a_checkpoint_tells_other_recipes_how_it_is_asked(taught, pairs):
+    """So that `qrm rl-qr distill --teacher` can learn from it."""
+    lm, rewriter = load_causal(str(taught / SFT)), read_rewriter(taught / SFT)
+
+    reader = RewriteReader(lm, read_rewrite_form(str(taught / SFT)))
+
+    for query in (pairs[0].query, "größe 42"):
+        assert reader.prompt(query) == prompt_ids(lm, rewriter.messages(query))
+
+
+def test_a_checkpoint_that_serving_reads_otherwise_tells_others_nothing(taught, tmp_path):
+    lm, rewriter = load_causal(str(taught / SFT)), read_rewriter(taught / SFT)
+    lm.tokenizer.chat_template = "{{ messages[0].content | replace('sofa', 'couch') }}bot:"
+
+    write_forms(tmp_path, lm, rewriter)
+
+    assert read_rewriter(tmp_path) == rewriter
+    assert read_rewrite_form(str(tmp_path)) is None
 
 
 def test_a_prompt_that_would_be_read_otherwise_is_refused(taught):

@@ -5,13 +5,26 @@ from contextlib import closing
 import pytest
 
 from qrmiddleware.distill.causal.generation import Decoding
-from qrmiddleware.distill.causal.models import Size
+from qrmiddleware.distill.causal.models import Size, tiny_causal
+from qrmiddleware.distill.rewriting.rewrite_form import (
+    RewriteForm,
+    read_rewrite_form,
+    write_rewrite_form,
+)
+from qrmiddleware.distill.rewriting.rows import RewritePair
 from qrmiddleware.recipes.causal import Beginning, CausalFitting
 from qrmiddleware.students.generator import Generator
 from qrmiddleware.students.settings import RuntimeSettings
 from qrmiddleware_rl_qr.recipes.distilling import DistillPlan, distill
 from qrmiddleware_rl_qr.recipes.online import World, learn_online
-from qrmiddleware_rl_qr.recipes.pairs import PAIRS, PairPlan, gather_pairs, of_split, read_pairs
+from qrmiddleware_rl_qr.recipes.pairs import (
+    PAIRS,
+    PairPlan,
+    gather_pairs,
+    of_split,
+    read_pairs,
+    write_pairs,
+)
 from qrmiddleware_rl_qr.recipes.rewards import Rewarder, Weights
 from qrmiddleware_rl_qr.recipes.tuning import TEACHER, teach_rewriting
 from qrmiddleware_rl_qr.recipes.updating import OnlinePlan
@@ -65,3 +78,26 @@ def test_from_pairs_to_a_generator_that_learnt_online(shop, tmp_path):
     ) as student:
         assert student.manifest.provenance.recipe == "rl_qr"
         assert student.generate("red couch")
+
+
+@pytest.mark.students
+def test_a_student_reads_as_long_queries_as_its_teacher(tmp_path):
+    lm = tiny_causal(["red sofa", "red couch"] * 3, Size(300, 1, 16, 2))
+    lm.save(tmp_path / TEACHER)
+    write_rewrite_form(tmp_path / TEACHER, RewriteForm("{query} ->", 50, 90))
+    pair = RewritePair(query="red sofa", rewrite="red couch", split="train")
+    write_pairs(tmp_path / PAIRS, [pair])
+    write_pairs(tmp_path / "told.jsonl", [pair])
+    plan = DistillPlan(
+        Beginning(Size(300, 1, 8, 1)),
+        CausalFitting(2, 1e-3),
+        CausalFitting(2, 1e-3),
+        teacher=tmp_path / TEACHER,
+        rewrites=tmp_path / "told.jsonl",
+        decoding=Decoding(4, 1.0),
+    )
+
+    distill(tmp_path, plan, tmp_path / "distilled")
+
+    form = read_rewrite_form(str(tmp_path / "distilled"))
+    assert (form.max_query_tokens, form.max_tokens) == (50, 128)

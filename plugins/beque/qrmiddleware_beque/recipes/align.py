@@ -30,9 +30,9 @@ from qrmiddleware_beque.recipes.rewriter import (
     hashes_of,
     plain,
     read_rewriter,
-    write_rewriter,
 )
 from qrmiddleware_beque.recipes.sft import steps_of
+from qrmiddleware_beque.recipes.student import write_forms
 
 ALIGNED: Final = "aligned"
 FEEDBACK: Final = "feedback.jsonl"
@@ -119,7 +119,7 @@ def align(work: Path, plan: AlignPlan, target: Path) -> Aligned:
     )
     if is_main_process():
         told = _with_stage(rewriter, plan, fitting, feedback[0].by)
-        save_whole(lm, target, lambda draft: write_rewriter(draft, told))
+        save_whole(lm, target, lambda draft: write_forms(draft, lm, told))
     known = sum(normalised_query(each.query) in gold for each in ordering.lists)
     return Aligned(ordering, known, too_long, steps)
 

@@ -37,8 +37,8 @@ from qrmiddleware_beque.recipes.rewriter import (
     asking,
     hashes_of,
     plain,
-    write_rewriter,
 )
+from qrmiddleware_beque.recipes.student import write_forms
 
 SFT: Final = "sft"
 _LEAST_STEPS: Final = 2
@@ -120,7 +120,7 @@ def teach(work: Path, plan: SftPlan, target: Path) -> Taught:
     if is_main_process():
         longest = max(len(row.ids) - row.prompt for row in rewrites)
         rewriter = _rewriter(work, told, plan, fitting, longest)
-        save_whole(lm, target, lambda draft: write_rewriter(draft, rewriter))
+        save_whole(lm, target, lambda draft: write_forms(draft, lm, rewriter))
     counts = Counter(each.task for each, _ in kept)
     return Taught(
         {task: counts[task] for task in TASKS}, len(instructions) - len(kept), fitting.steps

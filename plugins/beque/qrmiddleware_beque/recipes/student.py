@@ -1,6 +1,7 @@
 """From a checkpoint that rewrites to the folder of a generator, which is served."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -10,15 +11,17 @@ from qrmiddleware.distill.causal.models import CausalLm, load_causal
 from qrmiddleware.distill.causal.rows import prompt_ids, prompt_text
 from qrmiddleware.distill.exporting.export import export_student
 from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
+from qrmiddleware.distill.rewriting.rewrite_form import RewriteForm, write_rewrite_form
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.students.generator.prompts import Prompts as ServedPrompts
 from qrmiddleware.students.manifest import Inputs, Manifest, Provenance
 from qrmiddleware_beque.recipes.instructions import INSTRUCTIONS, read_instructions
-from qrmiddleware_beque.recipes.rewriter import Rewriter, read_rewriter
+from qrmiddleware_beque.recipes.rewriter import Rewriter, read_rewriter, write_rewriter
 
 PROBES: Final = 200
 """Queries on which an export is compared with its checkpoint, at most."""
 _MARK: Final = "{query}"
+_SAMPLE: Final = "red 42 cm sofa"
 _ROOM: Final = 8
 """Tokens between what was taught and what fits, for longer rewrites."""
 
@@ -65,6 +68,19 @@ def export(
         probes=probes,
         replace=replace,
     )
+
+
+def write_forms(folder: Path, lm: CausalLm, rewriter: Rewriter) -> None:
+    """Write how a checkpoint is asked: for this recipe, and as others read it that learn from it.
+
+    The latter is left out where what serves the checkpoint would read other tokens than it was
+    taught.
+    """
+    write_rewriter(folder, rewriter)
+    with suppress(ConfigError):
+        inputs = inputs_of(lm, rewriter, [_SAMPLE])
+        form = RewriteForm(inputs.prompt, inputs.max_query_tokens, inputs.max_tokens)
+        write_rewrite_form(folder, form)
 
 
 def inputs_of(lm: CausalLm, rewriter: Rewriter, queries: Iterable[str]) -> Inputs:

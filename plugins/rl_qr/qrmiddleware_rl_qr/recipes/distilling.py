@@ -5,7 +5,7 @@ rewrites are scored, after a warm-up, is our reading.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -240,7 +240,13 @@ def _begin(
     """Return the student as it begins, with the teacher's tokens where there is a teacher."""
     base, seed = plan.student.base, plan.warming.seed
     if isinstance(base, Size) and teacher is not None and plan.on_policy is not None:
-        return causal_like(teacher.lm.tokenizer, base, seed=seed), RewriteForm()
+        own, told = RewriteForm(), teacher.reader.form
+        form = replace(
+            own,
+            max_query_tokens=max(own.max_query_tokens, told.max_query_tokens),
+            max_tokens=max(own.max_tokens, told.max_tokens),
+        )
+        return causal_like(teacher.lm.tokenizer, base, seed=seed), form
     texts = (text for pair in pairs for text in (f"{pair.query}\n", pair.rewrite))
     student = plan.student.load(texts, seed=seed)
     if teacher is not None and plan.on_policy is not None:

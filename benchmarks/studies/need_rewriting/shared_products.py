@@ -1,0 +1,46 @@
+"""Trains rewriters of queries that share products; what is there is not trained again."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from qrmiddleware_benchmarks.fronts import qrm
+
+LEAST: Final = "2"
+"""Relevant products that two queries share."""
+SPLIT: Final = ("--valid", "0", "--test", "0.1")
+TAUGHT: Final = ("--rate", "1e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
+
+
+class SharedProducts:
+    """All that is trained of queries and their products.
+
+    Args:
+        data: Folder with ``queries.jsonl``.
+        work: Where everything is kept.
+        base: Checkpoint to begin with.
+    """
+
+    def __init__(self, data: Path, work: Path, base: Path) -> None:
+        self._data, self.work, self._base = data, work, base
+        self.pairs = work / "pairs.jsonl"
+
+    def train(self) -> dict[str, Path]:
+        """Go through the stages; returns the generator of each."""
+        work, taught = self.work, self.work / "sft"
+        if not self.pairs.is_file():
+            self._qrm(
+                *("rl-qr", "pairs", self._data / "queries.jsonl", "--to", work),
+                *("--least", LEAST, *SPLIT),
+            )
+        if not taught.is_dir():
+            told = ("--to", work, "--prompts", "rewriting-short-1")
+            self._qrm("beque", "instruct", self.pairs, *told)
+            self._qrm("beque", "sft", work, "--base", self._base, *TAUGHT)
+        model = work / "models" / "SFT"
+        if not model.is_dir():
+            self._qrm("beque", "export", work, "--to", model, "--checkpoint", taught)
+        return {"SFT": model}
+
+    def _qrm(self, *words: str | Path) -> None:
+        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command

@@ -1,0 +1,188 @@
+"""Trains the rewriters of needs, stage by stage; what is there already is not trained again."""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from needs import WordRule, feedback_of, pieces, read_pairs, typed_by_need
+
+from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
+from qrmiddleware.distill.rewriting.rows import CandidateSet, RewritePair
+from qrmiddleware_benchmarks.fronts import qrm
+
+SPLIT: Final = ("--valid", "0", "--test", "0.2")
+SCRATCH: Final = "2000,3,128,4"
+"""Vocabulary, layers, width and heads of what `qrm beque` trains."""
+HALF: Final = "2000,2,96,4"
+"""Of the distilled student."""
+WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16", "--at-once", "16")
+PIECES: Final = ("--rate", "2e-3", "--epochs", "1", "--batch", "32", "--at-once", "32")
+AGAIN: Final = ("--rate", "2e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
+TAUGHT: Final = ("--rate", "1e-3", "--batch", "16", "--at-once", "16")
+EPOCHS: Final = 5
+"""Of people's pairs; what has more pairs than these is taught as many steps."""
+ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
+DISTILLED: Final = ("--steps", "2000", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
+ON_POLICY: Final = ("--on-policy-steps", "100", "--on-policy-rate", "3e-4")
+KEPT: Final = "0.8"
+"""Least token F1 with what people typed of a sampled rewrite that is learnt."""
+HEARD: Final = {"rule.jsonl": 1500, "pieces.jsonl": 4000}
+"""Needs without a search, and pieces, that the student hears its teacher's rewrites of."""
+SAMPLED: Final = 400
+"""Needs with a search that rewrites are sampled of, for rejection and again for alignment."""
+ROOM: Final = ("--rewrite-prompt-tokens", "96")
+_TOKENS: Final = ("--max-tokens", "128")
+_SHORT: Final = ("--prompts", "rewriting-short-1")
+
+
+class Training:
+    """All that is trained of people's searches for needs.
+
+    Args:
+        data: Folder with ``rewrites.tsv`` and ``instructions.jsonl``.
+        work: Where everything is kept.
+    """
+
+    def __init__(self, data: Path, work: Path) -> None:
+        self._data, self.work = data, work
+        self.pairs = work / "people" / "pairs.jsonl"
+        self._pieces, self.warm = work / "pieces", work / "warm" / "again"
+
+    def begin(self) -> None:
+        """Split by need, and train what every seed begins with: to follow a rule."""
+        told, warm = self.work / "rule.jsonl", self.work / "warm"
+        if not self.pairs.is_file():
+            self._qrm(
+                "rl-qr", "pairs", self._data / "rewrites.tsv", *_to(self.pairs.parent), *SPLIT
+            )
+        if not told.is_file():
+            write_rows(told, (*self._by_rule(), *read_pairs(self.pairs, "test")))
+        if not (warm / "sft").is_dir():
+            self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
+            self._sft(warm, "--scratch", SCRATCH, *WARM)
+        if not (self._pieces / "sft").is_dir():
+            short, whole = self.work / "pieces.jsonl", list(read_rows(told, RewritePair))
+            needs = [pair.query for pair in whole if pair.split == "train"]
+            held_out = [pair for pair in whole if pair.split == "test"]
+            write_rows(short, (*pieces(needs, self._rule()), *held_out))
+            self._qrm("beque", "instruct", short, *_to(self._pieces), *_SHORT)
+            self._sft(self._pieces, "--base", warm / "sft", *PIECES)
+        if not self.warm.is_dir():
+            begun = ("--base", self._pieces / "sft", *_to(self.warm))
+            self._sft(warm, *begun, *AGAIN, *_seed(1))
+
+    def train(self, seed: int) -> dict[str, Path]:
+        """Go through BEQUE's stages with a seed; returns the generator of each."""
+        work, sft = self.work / f"seed-{seed}", self.taught(seed)
+        kept, pairs = work / "kept.jsonl", work / "sampled.pairs.jsonl"
+        sampled = self._candidates(sft, work / "sampled.jsonl", seed)
+        if not kept.is_file():
+            write_rows(pairs, _pairs_of(sampled))
+            told = ("--scores", _told(sampled), "--relevance", KEPT, "--increment", "0")
+            self._qrm("beque", "reject", pairs, *_to(kept), *told)
+        rejected = self._taught(work / "rejected", (self.pairs, kept), seed)
+        aligned = rejected.parent / "aligned"
+        found = self._candidates(rejected, work / "candidates.jsonl", seed)
+        if not aligned.is_dir():
+            learnt = ("--feedback", _told(found), "--objective", "rele", *ALIGNED, *_seed(seed))
+            self._qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
+        made = {"SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
+        return {
+            name: self._export(checkpoint, work / "models" / name)
+            for name, checkpoint in made.items()
+        }
+
+    def taught(self, seed: int) -> Path:
+        """Teach people's pairs alone; returns the checkpoint."""
+        return self._taught(self.work / f"seed-{seed}" / "sft", (self.pairs,), seed)
+
+    def distil(self, seed: int) -> dict[str, Path]:
+        """Distil what was taught; returns the student's generator."""
+        folder = self.work / f"seed-{seed}"
+        work, target = folder / "distilled", folder / "models" / "distilled"
+        self._distilled(work, self.taught(seed), seed)
+        if not target.is_dir():
+            self._qrm("rl-qr", "student", work, *_to(target), "--teacher", "BEQUE, SFT")
+        return {"distilled": target}
+
+    def _taught(self, work: Path, files: Sequence[Path], seed: int) -> Path:
+        if not (work / "sft").is_dir():
+            people, every = (_count(some) for some in ((self.pairs,), files))
+            how = (*TAUGHT, "--epochs", f"{EPOCHS * people / every:.3f}")
+            self._qrm("beque", "instruct", *files, *_to(work), *_SHORT, *_seed(seed))
+            self._sft(work, "--base", self.warm, *how, *_seed(seed))
+        return work / "sft"
+
+    def _candidates(self, model: Path, to: Path, seed: int) -> Path:
+        """Have a model propose rewrites of the needs that are learnt, and value them."""
+        typed = typed_by_need(read_pairs(self.pairs, "train"))
+        if not _told(to).is_file():
+            queries = to.with_suffix(".queries.jsonl")
+            some = list(typed)[:: max(1, len(typed) // SAMPLED)]
+            write_rows(queries, (RewritePair(query=need, rewrite="") for need in some))
+            how = ("--model", model, *_to(to), "--count", "5", "--spare", "1", "--temperature", "1")
+            self._qrm("beque", "candidates", queries, *how, *_seed(seed))
+            write_rows(_told(to), feedback_of(read_rows(to, CandidateSet), typed))
+        return to
+
+    def _distilled(self, work: Path, teacher: Path, seed: int) -> None:
+        if not (work / "distilled").is_dir():
+            people = read_pairs(self.pairs, "train")
+            write_rows(work / "pairs.jsonl", (*people, *self._heard()))
+            how = ("--samples", "1", "--teacher-temperature", "0", "--rewrite-tokens", "32")
+            told = ("--teacher", teacher, "--scratch", HALF, *how, *_TOKENS, *_seed(seed))
+            self._qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
+
+    def _heard(self) -> Iterator[RewritePair]:
+        for name, most in HEARD.items():
+            every = read_pairs(self.work / name, "train")
+            yield from every[:: max(1, len(every) // most)]
+
+    def _rule(self) -> WordRule:
+        return WordRule(read_pairs(self.pairs, "train"))
+
+    def _by_rule(self) -> Iterator[RewritePair]:
+        """Yield needs without a search, and what the rule leaves of them; none that is held out."""
+        rule = self._rule()
+        held_out = typed_by_need(read_pairs(self.pairs, "test"))
+        for row in read_rows(self._data / "instructions.jsonl", dict[str, str]):
+            need = " ".join(row["instruction"].split())
+            left = rule.rewrite(need)
+            if need not in held_out and left and left != need:
+                yield RewritePair(query=need, rewrite=left, source="rule", split="train")
+
+    def _sft(self, work: Path, *words: str | Path) -> None:
+        self._qrm("beque", "sft", work, *words, *_TOKENS, *ROOM)
+
+    def _export(self, checkpoint: Path, target: Path) -> Path:
+        if not target.is_dir():
+            told = ("--checkpoint", checkpoint, *_to(target))
+            self._qrm("beque", "export", checkpoint.parent, *told)
+        return target
+
+    def _qrm(self, *words: str | Path) -> None:
+        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
+
+
+def _pairs_of(file: Path) -> Iterator[RewritePair]:
+    for each in read_rows(file, CandidateSet):
+        for one in each.candidates:
+            yield RewritePair(query=each.query, rewrite=one.text, source="sft", split="train")
+
+
+def _count(files: Iterable[Path]) -> int:
+    """Count the pairs of files that are for training."""
+    return sum(len(read_pairs(file, "train")) for file in files)
+
+
+def _told(file: Path) -> Path:
+    return file.with_suffix(".feedback.jsonl")
+
+
+def _to(path: Path) -> tuple[str, Path]:
+    return ("--to", path)
+
+
+def _seed(seed: int) -> tuple[str, str]:
+    return ("--seed", str(seed))
