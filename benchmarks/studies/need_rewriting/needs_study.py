@@ -4,7 +4,7 @@ Trains the stages of `qrm beque` and `qrm rl-qr`, measures their rewrites of nee
 learnt from, and writes ``docs/rewriting_needs.md``:
 
     uv run --all-packages --extra students --extra train \
-        python benchmarks/studies/need_rewriting/run.py \
+        python benchmarks/studies/need_rewriting/needs_study.py \
         --needs FOLDER --queries FOLDER --work FOLDER
 
 ``--needs`` holds ``rewrites.tsv`` and ``instructions.jsonl`` (WebShop), ``--queries`` ESCI's
@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 import typer
 from needs import WordRule, read_pairs, typed_by_need
+from needs_training import Training
 from shared_products import SharedProducts
-from training import Training
 
 from qrmiddleware.evaluation.comparison import bootstrap, percentiles
 from qrmiddleware.evaluation.report.wording import signed_text, value_text
