@@ -56,18 +56,19 @@ def pipelines(student: Path, system: Rewriter) -> str:
     rules, _, rest = WORDINGS.partition("]\n")
     for asking in ASKING:
         plugin = asking.render(system, str(student.resolve()), RUNTIME)
-        told.append(f"  {_name(asking, GENERATED)}:\n    rewriters: [{plugin}]\n{MERGED}")
-        told.append(f"  {_name(asking)}:{rules}, {plugin}]\n{rest}")
+        told.append(f"  {pipeline_name(asking, GENERATED)}:\n    rewriters: [{plugin}]\n{MERGED}")
+        told.append(f"  {pipeline_name(asking)}:{rules}, {plugin}]\n{rest}")
     return "".join(told)
 
 
-def _name(asking: Asking, before: str = "all") -> str:
+def pipeline_name(asking: Asking, before: str = "all") -> str:
+    """Name the pipeline that asks so: ``all``, or the generator alone."""
     return f"{before}_{asking.n}_{-asking.min_log_probability:g}_{asking.most_weight:g}"
 
 
 async def measure(stock: Stock, url: str) -> Found:
     """Search for everything through every pipeline."""
-    names = (PLAIN, TAUGHT, *(_name(a, b) for a in ASKING for b in ("all", GENERATED)))
+    names = (PLAIN, TAUGHT, *(pipeline_name(a, b) for a in ASKING for b in ("all", GENERATED)))
     found: dict[str, dict[str, Worth]] = {name: {} for name in names}
     async with aiohttp.ClientSession(url) as session:
         shop = Shop(session)
@@ -103,15 +104,16 @@ def choose(stock: Stock, found: Found) -> Asking:
 
     def harmless(asking: Asking) -> bool:
         return all(
-            gain(_name(asking), TAUGHT, members) >= -HARM
+            gain(pipeline_name(asking), TAUGHT, members) >= -HARM
             and (
-                members[0].kind in BROKEN or gain(_name(asking, GENERATED), PLAIN, members) >= -HARM
+                members[0].kind in BROKEN
+                or gain(pipeline_name(asking, GENERATED), PLAIN, members) >= -HARM
             )
             for members in sorts.values()
         )
 
     fit = [asking for asking in ASKING if harmless(asking)]
-    return max(fit or ASKING[:1], key=lambda asking: gain(_name(asking), PLAIN, seen))
+    return max(fit or ASKING[:1], key=lambda asking: gain(pipeline_name(asking), PLAIN, seen))
 
 
 def report(stock: Stock, found: Found, asking: Asking) -> dict[str, float]:
@@ -119,8 +121,8 @@ def report(stock: Stock, found: Found, asking: Asking) -> dict[str, float]:
     ways = {
         "engine alone": PLAIN,
         "rules and table": TAUGHT,
-        "generator": _name(asking, GENERATED),
-        "all": _name(asking),
+        "generator": pipeline_name(asking, GENERATED),
+        "all": pipeline_name(asking),
     }
     folds: Mapping[str, Callable[[JudgedQuery], bool]] = {
         "trained on": lambda query: query.fold != HELD_OUT,

@@ -14,7 +14,7 @@ in the folder already is not made again.
 import argparse
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, get_args
 
@@ -58,6 +58,7 @@ class Extent:
         slips: Misspellings of each.
         composed: Queries for each word that shoppers have for a kind of product.
         sizes: Vocabulary, layers, width and heads of each.
+        rate: The highest of learning.
         epochs: Of learning to rewrite.
         steps: Of distilling.
     """
@@ -66,12 +67,17 @@ class Extent:
     slips: int
     composed: int
     sizes: tuple[str, str]
+    rate: float
     epochs: int
     steps: int
 
 
-WHOLE: Final = Extent(1000, 2, 12, ("1200,3,128,4", "1200,2,96,4"), epochs=25, steps=1500)
-SMALL: Final = Extent(30, 1, 1, ("600,1,32,2", "600,1,32,2"), epochs=20, steps=100)
+WHOLE: Final = Extent(
+    1000, 2, 12, ("1200,3,128,4", "1200,2,96,4"), rate=1e-3, epochs=25, steps=1500
+)
+SMALL: Final = Extent(30, 1, 1, ("600,1,32,2", "600,1,32,2"), rate=5e-3, epochs=20, steps=200)
+FEW: Final = 10
+"""Of so many searches one is measured in the small form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +149,13 @@ def train_beque(place: Place, pairs: Sequence[Path], extent: Extent) -> Path:
     held = {"titles": work / "shop", "title_count": 0, "hold_out": HELD_OUT}
     run("beque", "instruct", *pairs, to=stages, prompts="rewriting-short-1", seed=SEED, **held)
     learning = {"batch": 32, "at_once": 32, "max_tokens": 64, "seed": SEED}
-    size, epochs = extent.sizes[0], extent.epochs
-    run("beque", "sft", stages, scratch=size, rate=1e-3, epochs=epochs, **learning)
+    told = {"scratch": extent.sizes[0], "rate": extent.rate, "epochs": extent.epochs}
+    run("beque", "sft", stages, **told, **learning)
     asked = {"model": stages / "sft", "count": 5, "temperature": 1, "seed": SEED}
     run("beque", "candidates", work / "asked.jsonl", to=found, **asked)
     aim = {"objective": "weighted", "hitrate": 0, "gold": work / "typed.kept.jsonl"}
-    told = place.feedback(found, judged=True)
-    run("beque", "align", stages, feedback=told, rate=5e-5, epochs=2, **aim, **learning)
+    scores = place.feedback(found, judged=True)
+    run("beque", "align", stages, feedback=scores, rate=5e-5, epochs=2, **aim, **learning)
     run("beque", "export", stages, "--replace", to=student, licence="Apache-2.0")
     return student
 
@@ -165,6 +171,7 @@ def train_rl_qr(place: Place, pairs: Sequence[Path], extent: Extent) -> Path:
         rewrites=lessons,
         scratch=extent.sizes[1],
         steps=extent.steps,
+        rate=extent.rate,
         on_policy_steps=0,
         max_tokens=64,
         seed=SEED,
@@ -215,8 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pairs = gather(stock, place, extent)
         for system in options.system or REWRITERS:
             students[system] = TRAINING[system](place, pairs, extent)
+    measured = replace(stock, queries=stock.queries[::FEW]) if options.small else stock
     for system, student in students.items():
-        finish(stock, shop, student, system)
+        finish(measured, shop, student, system)
         if options.ship:
             shutil.rmtree(shipped_student(system), ignore_errors=True)
             shutil.copytree(student, shipped_student(system), copy_function=shutil.copyfile)
