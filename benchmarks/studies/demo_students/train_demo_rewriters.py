@@ -12,6 +12,7 @@ in the folder already is not made again.
 """
 
 import argparse
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from qrmiddleware.demo.rewriting import ASKED, Rewriter
 from qrmiddleware.demo.stock import Stock, make_stock
 from qrmiddleware.distill.rewriting.row_files import write_rows
 from qrmiddleware.students.folder import read_student, write_student
+from qrmiddleware.students.manifest import Manifest
 
 REWRITERS: Final[tuple[Rewriter, ...]] = get_args(Rewriter)
 DESCRIPTION: Final = "Rewrites searches of the shop of qrm demo, whose catalogue it was trained on."
@@ -46,6 +48,11 @@ RELEVANT: Final = 0.5
 DOUBLED: Final = 1.0
 """By how much a catalogue's wording has to multiply what is found of relevant: what broadens a
 search that the engine understands is not worth learning.
+"""
+
+HOT: Final = 2
+"""Temperature of the candidates: at 1 a model that knows its few lessons draws one text again and
+again, and there is nothing to rank.
 """
 
 
@@ -148,14 +155,14 @@ def train_beque(place: Place, pairs: Sequence[Path], extent: Extent) -> Path:
     student, found = work / "beque", stages / "candidates.jsonl"
     held = {"titles": work / "shop", "title_count": 0, "hold_out": HELD_OUT}
     run("beque", "instruct", *pairs, to=stages, prompts="rewriting-short-1", seed=SEED, **held)
-    learning = {"batch": 32, "at_once": 32, "max_tokens": 64, "seed": SEED}
+    learning = {"at_once": 16, "max_tokens": 64, "seed": SEED}
     told = {"scratch": extent.sizes[0], "rate": extent.rate, "epochs": extent.epochs}
-    run("beque", "sft", stages, **told, **learning)
-    asked = {"model": stages / "sft", "count": 5, "temperature": 1, "seed": SEED}
+    run("beque", "sft", stages, **told, **learning, batch=32)
+    asked = {"model": stages / "sft", "count": 5, "temperature": HOT, "seed": SEED}
     run("beque", "candidates", work / "asked.jsonl", to=found, **asked)
     aim = {"objective": "weighted", "hitrate": 0, "gold": work / "typed.kept.jsonl"}
     scores = place.feedback(found, judged=True)
-    run("beque", "align", stages, feedback=scores, rate=5e-5, epochs=2, **aim, **learning)
+    run("beque", "align", stages, feedback=scores, rate=5e-5, epochs=4, **aim, **learning, batch=16)
     run("beque", "export", stages, "--replace", to=student, licence="Apache-2.0")
     return student
 
@@ -189,7 +196,7 @@ TRAINING: Final[dict[Rewriter, Callable[[Place, Sequence[Path], Extent], Path]]]
 def finish(stock: Stock, shop: Path, student: Path, system: Rewriter) -> None:
     """Measure a generator through the proxy, and write into its manifest what it is worth."""
     asking, quality = weigh_generator(stock, shop, student, system)
-    manifest = read_student(student).manifest
+    manifest = without_place(read_student(student).manifest, student.parent)
     seen = tuple(sorted({query.fold for query in stock.queries} - {HELD_OUT}))
     provenance = manifest.provenance.model_copy(update={"base": "scratch", "seen_folds": seen})
     named = {
@@ -201,6 +208,12 @@ def finish(stock: Stock, shop: Path, student: Path, system: Rewriter) -> None:
     }
     write_student(student, manifest.model_copy(update=named), replace=True)
     print(f"{system}: {asking} (the demo has {ASKED[system]}), {quality}")  # noqa: T201
+
+
+def without_place(manifest: Manifest, work: Path) -> Manifest:
+    """Take out of a manifest which folder and port this machine trained at."""
+    told = manifest.model_dump_json().replace(f"{work}/", "")
+    return Manifest.model_validate_json(re.sub(r"http://127\.0\.0\.1:\d+/", "", told))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

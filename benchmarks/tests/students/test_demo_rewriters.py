@@ -165,5 +165,7 @@ def test_the_script_runs_from_the_shop_to_generators_in_a_small_form(scripts, tm
         manifest = read_student(tmp_path / system, expect=("generator",)).manifest
         assert manifest.provenance.seen_folds == (0, 1, 2)
         assert manifest.provenance.licence == "Apache-2.0"
+        assert str(tmp_path) not in manifest.model_dump_json()
+        assert "127.0.0.1" not in manifest.model_dump_json()
         assert manifest.quality["nDCG@10, fold 3, rules and table"] > 0
         assert f"{system}: Asking(" in printed
