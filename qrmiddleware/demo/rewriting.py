@@ -49,7 +49,7 @@ class Asking:
 
 
 ASKED: Final[Mapping[Rewriter, Asking]] = MappingProxyType(
-    {"beque": Asking(1, -0.15, 1.0), "rl_qr": Asking(1, -0.15, 1.0)}
+    {"beque": Asking(1, -0.15, 1.0), "rl_qr": Asking(1, -0.4, 1.0)}
 )
 """Chosen on the searches that a generator was trained on: benchmarks/studies/demo_students."""
 TAUGHT: Final = "taught"
@@ -138,6 +138,16 @@ def _repaired(gaps: list[JudgedQuery], found: Mapping[str, list[bool]], remedy: 
         way: sum(flags[place] for place in places) / len(places) for way, flags in found.items()
     }
     return Repaired(remedy or "all", len(places), shares)
+
+
+def told_of_training(rewriter: Rewriter) -> str:
+    """Say which searches a generator has learnt from: what it repairs of these flatters it."""
+    folds = read_student(shipped_student(rewriter)).manifest.provenance.seen_folds
+    named = ", ".join(map(str, folds)) or "none"
+    return (
+        f"The generator of {rewriter} was trained on the judged searches of these folds: {named}. "
+        "Words that it has not seen there it does not know; docs/rewriting_live.md has figures."
+    )
 
 
 def gaps_table(groups: tuple[Repaired, ...], rewriter: Rewriter) -> Table:

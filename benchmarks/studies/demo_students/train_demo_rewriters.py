@@ -41,6 +41,7 @@ from qrmiddleware.students.manifest import Manifest
 
 REWRITERS: Final[tuple[Rewriter, ...]] = get_args(Rewriter)
 DESCRIPTION: Final = "Rewrites searches of the shop of qrm demo, whose catalogue it was trained on."
+ONLY_DISTILLED: Final = " Distilled only: it has not learnt online."
 DEPTH: Final = 20
 """Hits of a search that count."""
 RELEVANT: Final = 0.5
@@ -202,7 +203,7 @@ def finish(stock: Stock, shop: Path, student: Path, system: Rewriter) -> None:
     named = {
         "name": f"demo_{system}",
         "provenance": provenance,
-        "description": DESCRIPTION,
+        "description": DESCRIPTION + (ONLY_DISTILLED if system == "rl_qr" else ""),
         "languages": ("en",),
         "quality": quality,
     }

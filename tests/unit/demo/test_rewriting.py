@@ -16,6 +16,7 @@ from qrmiddleware.demo.rewriting import (
     gaps_table,
     measure_gaps,
     no_rewriting,
+    told_of_training,
     usable_rewriter,
 )
 from qrmiddleware.errors import ConfigError
@@ -81,6 +82,7 @@ def test_the_generator_that_ships_is_small_and_was_measured_on_a_fold_it_has_not
     assert manifest.provenance.licence == "Apache-2.0"
     assert manifest.provenance.seen_folds == (0, 1, 2)
     assert manifest.quality["nDCG@10, fold 3, all"] > 0
+    assert "these folds: 0, 1, 2." in told_of_training(rewriter)
 
 
 def test_a_damaged_generator_is_not_copied(tmp_path, stock, shipped):
