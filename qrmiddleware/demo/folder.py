@@ -17,7 +17,7 @@ from qrmiddleware.demo.reranking import (
     copy_students,
     pipeline_of,
 )
-from qrmiddleware.demo.rewriting import GENERATED, TAUGHT, Rewriter, copy_rewriter
+from qrmiddleware.demo.rewriting import ASKED, GENERATED, TAUGHT, Rewriter, copy_rewriter
 from qrmiddleware.demo.stock import Stock
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.rewrite_tables.importing import run_table
@@ -36,9 +36,6 @@ pipelines:
 {generator}\
     # Written and checked by people who know the shop: as good as the shopper's own words.
     merge: &merge {{policy: dis_max, boost: 1.0}}
-"""
-GENERATOR = """\
-      - {{plugin: {rewriter}, model: {students}/{rewriter}, runtime: {runtime}}}
 """
 REWRITTEN = """\
   # What the shop's team wrote, without any model: ?qrm_pipeline={taught}
@@ -106,7 +103,8 @@ def write_folder(
     generator = ""
     if rewriter is not None:
         copy_rewriter(folder, rewriter)
-        generator = GENERATOR.format(rewriter=rewriter, students=STUDENTS, runtime=RUNTIME)
+        slot = ASKED[rewriter].render(rewriter, f"{STUDENTS}/{rewriter}", RUNTIME)
+        generator = f"      - {slot}\n"
     config = folder / CONFIG
     section = yaml.safe_dump({"upstream": dict(upstream)}, default_flow_style=None).strip()
     told = TEMPLATE.format(config=CONFIG, upstream=section, index=INDEX, generator=generator)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from rich import box
@@ -22,6 +23,35 @@ from qrmiddleware.students.manifest import MANIFEST_FILE, Kind
 Rewriter: TypeAlias = Literal["beque", "rl_qr"]
 """Plugin that a generator is served by, and named after."""
 Chosen: TypeAlias = Literal["beque", "rl_qr", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How eagerly a generator is asked.
+
+    Attributes:
+        n: Rewrites of a query at most.
+        min_log_probability: Mean over the tokens of a rewrite, at least.
+        most_weight: Of a rewrite that is certain, beside the shopper's own words.
+    """
+
+    n: int
+    min_log_probability: float
+    most_weight: float
+
+    def render(self, rewriter: Rewriter, model: str, runtime: str) -> str:
+        """Write the plugin's slot of a pipeline."""
+        return (
+            f"{{plugin: {rewriter}, model: {model}, n: {self.n}, "
+            f"min_log_probability: {self.min_log_probability:g}, "
+            f"most_weight: {self.most_weight:g}, runtime: {runtime}}}"
+        )
+
+
+ASKED: Final[Mapping[Rewriter, Asking]] = MappingProxyType(
+    {"beque": Asking(1, -0.15, 1.0), "rl_qr": Asking(1, -0.4, 1.0)}
+)
+"""Chosen on the searches that a generator was trained on: benchmarks/studies/demo_students."""
 TAUGHT: Final = "taught"
 """Pipeline with what the shop's team wrote, and no model."""
 GENERATED: Final = "generated"
@@ -108,6 +138,16 @@ def _repaired(gaps: list[JudgedQuery], found: Mapping[str, list[bool]], remedy: 
         way: sum(flags[place] for place in places) / len(places) for way, flags in found.items()
     }
     return Repaired(remedy or "all", len(places), shares)
+
+
+def told_of_training(rewriter: Rewriter) -> str:
+    """Say which searches a generator has learnt from: what it repairs of these flatters it."""
+    folds = read_student(shipped_student(rewriter)).manifest.provenance.seen_folds
+    named = ", ".join(map(str, folds)) or "none"
+    return (
+        f"The generator of {rewriter} was trained on the judged searches of these folds: {named}. "
+        "Words that it has not seen there it does not know; docs/rewriting_live.md has figures."
+    )
 
 
 def gaps_table(groups: tuple[Repaired, ...], rewriter: Rewriter) -> Table:

@@ -35,6 +35,7 @@ from qrmiddleware.demo.rewriting import (
     gaps_table,
     measure_gaps,
     no_rewriting,
+    told_of_training,
     usable_rewriter,
 )
 from qrmiddleware.demo.site import PATH, DemoSite
@@ -259,6 +260,7 @@ async def _report_gaps(shop: Shop, stock: Stock, chosen: Chosen, console: Consol
         console.print(no_rewriting(chosen), highlight=False)
     else:
         console.print(gaps_table(await measure_gaps(shop, stock), chosen))
+        console.print(told_of_training(chosen), highlight=False)
     console.print()
 
 

@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -7,15 +8,20 @@ from qrmiddleware.config.load import load_settings
 from qrmiddleware.demo import rewriting
 from qrmiddleware.demo.folder import write_folder
 from qrmiddleware.demo.indexing import PLAIN
+from qrmiddleware.demo.reranking import shipped_student
 from qrmiddleware.demo.rewriting import (
+    ASKED,
     GENERATED,
+    Rewriter,
     gaps_table,
     measure_gaps,
     no_rewriting,
+    told_of_training,
     usable_rewriter,
 )
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.runner.pipelines import Pipelines
+from qrmiddleware.students.folder import read_student
 from qrmiddleware.testing.generators import make_generator
 
 
@@ -53,6 +59,30 @@ def test_the_generator_rewrites_in_the_shop_and_alone(tmp_path, stock, shipped):
     pipelines = Pipelines(settings)
     pipelines.startup()
     pipelines.shutdown()
+
+
+def test_the_generator_is_asked_as_was_chosen_for_it(tmp_path, stock, shipped):
+    config = write_folder(tmp_path, stock, upstream={"embedded": True}, rewriter="beque")
+
+    options = load_settings(config, environment={}).pipelines["generated"].rewriters[0].options
+
+    asked = ASKED["beque"]
+    told = (options["n"], options["min_log_probability"], options["most_weight"])
+    assert told == (asked.n, asked.min_log_probability, asked.most_weight)
+    assert {"inter_threads": 1, "intra_threads": 1}.items() <= options["runtime"].items()
+
+
+@pytest.mark.parametrize("rewriter", get_args(Rewriter))
+def test_the_generator_that_ships_is_small_and_was_measured_on_a_fold_it_has_not_seen(rewriter):
+    folder = shipped_student(rewriter)
+
+    manifest = read_student(folder, expect=("generator",)).manifest
+
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 1_500_000
+    assert manifest.provenance.licence == "Apache-2.0"
+    assert manifest.provenance.seen_folds == (0, 1, 2)
+    assert manifest.quality["nDCG@10, fold 3, all"] > 0
+    assert "these folds: 0, 1, 2." in told_of_training(rewriter)
 
 
 def test_a_damaged_generator_is_not_copied(tmp_path, stock, shipped):
