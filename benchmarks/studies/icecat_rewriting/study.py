@@ -47,6 +47,7 @@ def pipelines(training: Training, engine: str) -> dict[str, dict[str, Any]]:
     rm3 = {"plugin": "rm3", "url": engine, "index": INDEX, "fields": FIELDS.split(",")}
     ways = {
         "rm3": [rm3],
+        "words": [_generator(training.words)],
         "sft": [_generator(training.sft)],
         "beque": [_generator(training.beque)],
         "beque, likely only": [_generator(training.beque) | {"min_log_probability": -0.5}],
@@ -57,7 +58,8 @@ def pipelines(training: Training, engine: str) -> dict[str, dict[str, Any]]:
     careless = {"keep_identifiers": False, "max_rewrites": 64}
     made["beque, all admitted"] = _pipeline(ways["beque"]) | careless
     made[JUDGED] = _pipeline([]) | {"rewards": [reranking]}
-    made["beque, reranked"] = _pipeline(ways["beque"]) | {"rewards": [reranking]}
+    for name in ("words", "beque"):
+        made[f"{name}, reranked"] = _pipeline(ways[name]) | {"rewards": [reranking]}
     return made
 
 

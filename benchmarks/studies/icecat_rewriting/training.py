@@ -12,6 +12,7 @@ from typing import Final
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import RewritePair
+from qrmiddleware.distill.rewriting.wordings import TYPE
 from qrmiddleware_benchmarks.fronts import qrm
 
 FOLDS: Final = "0,1,2,3"
@@ -21,6 +22,7 @@ RELEVANT: Final = "0.45"
 SIZE: Final = "4000,4,192,4"
 """Vocabulary, layers, width and heads."""
 ALIGNED_QUERIES: Final = 1500
+KEPT: Final = "kept.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class Training:
         self._data, self._log, self._engine = data, log, engine
         self.work = work
         self.minilm = work / "minilm"
-        self.sft, self.beque = work / "models" / "sft", work / "models" / "beque"
+        models = work / "models"
+        self.words, self.sft, self.beque = models / "words", models / "sft", models / "beque"
 
     def train(self) -> None:
         """Go through BEQUE's stages."""
-        pairs, kept = self.work / "pairs.jsonl", self.work / "kept.jsonl"
+        pairs = self.work / "pairs.jsonl"
         if not self.minilm.is_dir():
             fields = ("--fields", FIELDS, "--max-tokens", "96")
             self._qrm("models", "export", "minilm", "--to", self.minilm, *fields)
@@ -63,19 +66,29 @@ class Training:
             near = ("--nearest", self.minilm, "--nearness", "0.6")
             self._qrm("beque", "wordings", self._data, "--to", pairs, *made, *near)
         told = self._feedback(pairs)
+        self._teach(self.work / "words", self.words, self._of_words(pairs), told, "0.1")
+        self._teach(self.work, self.sft, pairs, told, "0.3")
+        self._align(self.work / KEPT)
+        self._export(self.work, self.beque, "aligned")
+
+    def _of_words(self, pairs: Path) -> Path:
+        """Write the pairs whose rewrite has the query's own words, in another form or mended."""
+        found = self.work / "words" / "pairs.jsonl"
+        rows = (pair for pair in read_rows(pairs, RewritePair) if pair.source != TYPE)
+        write_rows(found, rows)
+        return found
+
+    def _teach(self, work: Path, target: Path, pairs: Path, told: Path, relevance: str) -> None:
+        """Train a generator on the pairs that the engine bears out."""
+        kept = work / KEPT
         if not kept.is_file():
-            least = ("--relevance", "0.3", "--increment", "0")
+            least = ("--relevance", relevance, "--increment", "0")
             self._qrm("beque", "reject", pairs, "--scores", told, "--to", kept, *least)
-            self._qrm(
-                *("beque", "instruct", kept, "--to", self.work),
-                *("--prompts", "rewriting-short-1"),
-            )
-        if not (self.work / "sft").is_dir():
+            self._qrm("beque", "instruct", kept, "--to", work, "--prompts", "rewriting-short-1")
+        if not (work / "sft").is_dir():
             how = ("--scratch", SIZE, "--rate", "1e-3", "--epochs", "8", "--batch", "32")
-            self._qrm("beque", "sft", self.work, *how, "--at-once", "32", "--max-tokens", "64")
-        self._export(self.sft, "sft")
-        self._align(kept)
-        self._export(self.beque, "aligned")
+            self._qrm("beque", "sft", work, *how, "--at-once", "32", "--max-tokens", "64")
+        self._export(work, target, "sft")
 
     def _align(self, kept: Path) -> None:
         queries, found = self.work / "queries.jsonl", self.work / "candidates.jsonl"
@@ -97,10 +110,10 @@ class Training:
         self._qrm("feedback", proposed, "--to", told, *self._engine.words, *judged)
         return told
 
-    def _export(self, target: Path, checkpoint: str) -> None:
+    def _export(self, work: Path, target: Path, checkpoint: str) -> None:
         if not target.is_dir():
-            made = ("--checkpoint", self.work / checkpoint, "--licence", "Apache-2.0")
-            self._qrm("beque", "export", self.work, "--to", target, *made)
+            made = ("--checkpoint", work / checkpoint, "--licence", "Apache-2.0")
+            self._qrm("beque", "export", work, "--to", target, *made)
 
     def _qrm(self, *words: str | Path) -> None:
         subprocess.run(list(_words((qrm(), *words))), check=True)  # noqa: S603 our own command
