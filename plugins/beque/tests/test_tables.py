@@ -43,9 +43,9 @@ def test_every_command_shows_examples(command):
 
 
 def test_weak_queries_are_found_in_a_log_that_is_half_broken(weak, log, engine, judged):
-    assert [(row.query, row.count, row.weak) for row in read_weak(weak)] == [
-        ("sneakers", 2, "few results"),
+    assert sorted((row.query, row.count, row.weak) for row in read_weak(weak)) == [
         ("kicks", 2, "few results"),
+        ("sneakers", 2, "few results"),
     ]
 
     again = run(

@@ -45,9 +45,10 @@ def test_a_language_model_looks_at_what_is_shown(talker):
     assert told == (Opinion(1.0, 0.5, 0.0), None)
     assert told[0].value == 0.5
     assert judge.name == "llm:m:feedback-1"
-    asked = server.requests[0]["messages"][-1]["content"]
-    assert "Your search: couch" in asked
-    assert "1. red sofa\n2. blue sofa\n3. lamp" in asked
+    asked = [request["messages"][-1]["content"] for request in server.requests]
+    (told,) = (each for each in asked if "wording: sofa" in each)
+    assert "Your search: couch" in told
+    assert "1. red sofa\n2. blue sofa\n3. lamp" in told
 
 
 def test_an_endpoint_that_fails_midway_costs_one_opinion(talker):
