@@ -56,7 +56,7 @@ def test_a_folder_with_students_starts_without_measuring_threads(tmp_path, stock
         slot.options["runtime"] for each in settings.pipelines.values() for slot in each.rewards
     ]
     assert len(runtimes) == 4
-    assert all({"inter_threads": 1, "intra_threads": 1}.items() <= r.items() for r in runtimes)
+    assert all({"inter_threads": 2, "intra_threads": 1}.items() <= r.items() for r in runtimes)
     pipelines = Pipelines(settings)
     pipelines.startup()
     pipelines.shutdown()

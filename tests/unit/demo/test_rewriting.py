@@ -69,7 +69,7 @@ def test_the_generator_is_asked_as_was_chosen_for_it(tmp_path, stock, shipped):
     asked = ASKED["beque"]
     told = (options["n"], options["min_log_probability"], options["most_weight"])
     assert told == (asked.n, asked.min_log_probability, asked.most_weight)
-    assert {"inter_threads": 1, "intra_threads": 1}.items() <= options["runtime"].items()
+    assert {"inter_threads": 2, "intra_threads": 1}.items() <= options["runtime"].items()
 
 
 @pytest.mark.parametrize("rewriter", get_args(Rewriter))
