@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.console import Console
@@ -52,6 +52,10 @@ ToOption = Annotated[
 LayersOption = Annotated[str, typer.Option(help="Of the base: the first 2, or which, from 0: 0,2.")]
 ReplaceOption = Annotated[
     bool, typer.Option("--replace", help="A student lies there: take its place.")
+]
+StoredOption = Annotated[
+    Literal["float32", "float16", "int8", "int8_float16"],
+    typer.Option(help="Precision of the stored weights."),
 ]
 LicenceOption = Annotated[str, typer.Option(help="Of the weights, for the folder.")]
 CatalogueFieldsOption = Annotated[

@@ -5,119 +5,202 @@ log, and what they are worth is told by an engine, and by a general bi-encoder t
 """
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import RewritePair
-from qrmiddleware.distill.rewriting.wordings import TYPE
 from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_rl_qr.recipes.versions import newest_chosen, read_versions, student_folder
 
 FOLDS: Final = "0,1,2,3"
 FIELDS: Final = "title,description"
 RELEVANT: Final = "0.45"
 """Cosine of a query with what is relevant to it."""
 SIZE: Final = "4000,4,192,4"
-"""Vocabulary, layers, width and heads."""
-ALIGNED_QUERIES: Final = 1500
+"""Vocabulary, layers, width and heads of what BEQUE trains …"""
+HALF: Final = "4000,2,128,4"
+"""… and of RL-QR's student."""
+MANUFACTURED: Final = ("--hold-out", FOLDS, "--queries")
+PRETRAINED: Final = ("--scratch", SIZE, "--rate", "1e-3", "--epochs", "1")
+TUNED: Final = ("--rate", "3e-4", "--epochs", "2")
+ALIGNED: Final = ("--rate", "1e-4", "--epochs", "4", "--batch", "16", "--at-once", "16")
+DISTILLED: Final = ("--steps", "2500", "--at-once", "32", "--max-tokens", "64")
+ON_POLICY: Final = ("--on-policy-steps", "100", "--samples", "1", "--teacher-temperature", "0")
+ONLINE: Final = ("--rounds", "6", "--queries", "200", "--rate", "1e-4", "--margin", "0.02")
+ASKED: Final = 1000
+"""Queries that rewrites are proposed of for alignment, and that are logged for online learning …"""
+HEARD: Final = 12_000
+"""… and that a student hears its teacher's rewrites of."""
+GUARDING: Final = 100
 KEPT: Final = "kept.jsonl"
+_SHORT: Final = ("--prompts", "rewriting-short-1")
+_BATCH: Final = ("--batch", "32", "--at-once", "32", "--max-tokens", "64")
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """Where hits come from."""
+class Shop:
+    """The catalogue, and how it is searched.
 
+    Attributes:
+        data: Judgments and catalogue.
+        log: Queries of another shop, one a line.
+        url: Of the engine that holds the catalogue …
+        index: … and its index.
+        search: File of the search body.
+    """
+
+    data: Path
+    log: Path
     url: str
     index: str
+    search: Path
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """How commands are told."""
-        return ("--url", self.url, "--index", self.index, "--fields", FIELDS)
+
+class Material:
+    """What every seed learns from.
+
+    Args:
+        shop: Whose catalogue.
+        work: Where it is kept.
+    """
+
+    def __init__(self, shop: Shop, work: Path) -> None:
+        self.shop, self._work = shop, work
+        self.minilm = work / "minilm"
+        self.words, self.base = work / "words.jsonl", work / "words" / "sft"
+        self.pairs, self.kept = work / "pairs.jsonl", work / KEPT
+
+    def make(self) -> None:
+        """Make pairs, have the engine say which of them find more, and train the base of all."""
+        made = (*MANUFACTURED, "30000", "--log", self.shop.log)
+        if not self.minilm.is_dir():
+            fields = ("--fields", FIELDS, "--max-tokens", "96")
+            run("models", "export", "minilm", "--to", self.minilm, *fields)
+        if not self.words.is_file():
+            run("beque", "wordings", self.shop.data, "--to", self.words, *made)
+        if not self.pairs.is_file():
+            near = (*MANUFACTURED, "4000", "--log", self.shop.log, "--nearest", self.minilm)
+            run(*("beque", "wordings", self.shop.data, "--to", self.pairs), *near)
+        if not self.kept.is_file():
+            told = ("--scores", self.feedback(self.pairs), "--to", self.kept)
+            least = ("--relevance", "0.5", "--increment", "0.05")
+            run("beque", "reject", self.pairs, *told, *least)
+        teach(self.base.parent, self.words, *PRETRAINED)
+
+    def feedback(self, proposed: Path) -> Path:
+        """Ask the engine about all that a file proposes; returns the file of its feedback."""
+        told = proposed.with_suffix(".feedback.jsonl")
+        engine = ("--url", self.shop.url, "--index", self.shop.index, "--body", self.shop.search)
+        judged = ("--student", self.minilm, "--min-score", RELEVANT, "--text-fields", FIELDS)
+        run("feedback", proposed, "--to", told, *engine, *judged)
+        return told
 
 
 class Training:
-    """All that is made of one catalogue.
+    """Both systems, trained with one seed.
 
     Args:
-        data: Judgments and catalogue.
-        log: Queries of another shop, one a line.
+        material: What there is to learn from.
         work: Where everything is kept.
-        engine: That holds the catalogue.
+        seed: Of everything that is drawn.
     """
 
-    def __init__(self, data: Path, log: Path, work: Path, engine: Engine) -> None:
-        self._data, self._log, self._engine = data, log, engine
-        self.work = work
-        self.minilm = work / "minilm"
-        models = work / "models"
-        self.words, self.sft, self.beque = models / "words", models / "sft", models / "beque"
+    def __init__(self, material: Material, work: Path, seed: int) -> None:
+        self._from, self._work, self._seed = material, work, ("--seed", str(seed))
+        self._log, self._guard = work / "log.txt", work / "guard.txt"
 
-    def train(self) -> None:
-        """Go through BEQUE's stages."""
-        pairs = self.work / "pairs.jsonl"
-        if not self.minilm.is_dir():
-            fields = ("--fields", FIELDS, "--max-tokens", "96")
-            self._qrm("models", "export", "minilm", "--to", self.minilm, *fields)
-        if not pairs.is_file():
-            made = ("--hold-out", FOLDS, "--queries", "4000", "--log", self._log)
-            near = ("--nearest", self.minilm, "--nearness", "0.6")
-            self._qrm("beque", "wordings", self._data, "--to", pairs, *made, *near)
-        told = self._feedback(pairs)
-        self._teach(self.work / "words", self.words, self._of_words(pairs), told, "0.1")
-        self._teach(self.work, self.sft, pairs, told, "0.3")
-        self._align(self.work / KEPT)
-        self._export(self.work, self.beque, "aligned")
+    def train(self) -> dict[str, Path]:
+        """Go through all stages; returns the generator of each."""
+        base = self._from.base
+        sft = teach(self._work / "sft", self._told(), "--base", base, *TUNED, *self._seed)
+        asked = self._asked()
+        aligned = self._aligned(sft, asked[GUARDING:])
+        student = self._distilled(base)
+        return {
+            "words": exported(base),
+            "sft": exported(sft),
+            "beque": exported(aligned),
+            "distilled": self._student(student),
+            "rl_qr": self._online(student, asked),
+        }
 
-    def _of_words(self, pairs: Path) -> Path:
-        """Write the pairs whose rewrite has the query's own words, in another form or mended."""
-        found = self.work / "words" / "pairs.jsonl"
-        rows = (pair for pair in read_rows(pairs, RewritePair) if pair.source != TYPE)
-        write_rows(found, rows)
-        return found
-
-    def _teach(self, work: Path, target: Path, pairs: Path, told: Path, relevance: str) -> None:
-        """Train a generator on the pairs that the engine bears out."""
-        kept = work / KEPT
-        if not kept.is_file():
-            least = ("--relevance", relevance, "--increment", "0")
-            self._qrm("beque", "reject", pairs, "--scores", told, "--to", kept, *least)
-            self._qrm("beque", "instruct", kept, "--to", work, "--prompts", "rewriting-short-1")
-        if not (work / "sft").is_dir():
-            how = ("--scratch", SIZE, "--rate", "1e-3", "--epochs", "8", "--batch", "32")
-            self._qrm("beque", "sft", work, *how, "--at-once", "32", "--max-tokens", "64")
-        self._export(work, target, "sft")
-
-    def _align(self, kept: Path) -> None:
-        queries, found = self.work / "queries.jsonl", self.work / "candidates.jsonl"
-        if (self.work / "aligned").is_dir():
-            return
-        every = dict.fromkeys(pair.query for pair in read_rows(kept, RewritePair))
-        some = list(every)[:: max(1, len(every) // ALIGNED_QUERIES)]
-        write_rows(queries, (RewritePair(query=query, rewrite="") for query in some))
-        how = ("--count", "5", "--temperature", "1")
-        self._qrm("beque", "candidates", queries, "--model", self.sft, "--to", found, *how)
-        told = ("--feedback", self._feedback(found), "--objective", "weighted", "--hitrate", "0")
-        learnt = ("--rate", "1e-4", "--epochs", "4", "--batch", "16", "--at-once", "16")
-        self._qrm("beque", "align", self.work, *told, *learnt)
-
-    def _feedback(self, proposed: Path) -> Path:
-        """Ask the engine about all that a file proposes; returns the file of its feedback."""
-        told = proposed.with_suffix(".feedback.jsonl")
-        judged = ("--student", self.minilm, "--min-score", RELEVANT, "--text-fields", FIELDS)
-        self._qrm("feedback", proposed, "--to", told, *self._engine.words, *judged)
+    def _told(self) -> Path:
+        """Write what the engine bore out, and as much of what the base learnt: not to forget it."""
+        told = self._work / KEPT
+        borne_out = list(read_rows(self._from.kept, RewritePair))
+        known = list(read_rows(self._from.words, RewritePair))
+        write_rows(told, [*borne_out, *known[:: max(1, len(known) // len(borne_out))]])
         return told
 
-    def _export(self, work: Path, target: Path, checkpoint: str) -> None:
+    def _asked(self) -> list[str]:
+        """Return queries that the engine bore a rewrite of out, drawn evenly from all of them."""
+        every = list(dict.fromkeys(p.query for p in read_rows(self._from.kept, RewritePair)))
+        return every[:: max(1, len(every) // (ASKED + GUARDING))]
+
+    def _aligned(self, sft: Path, asked: list[str]) -> Path:
+        work = sft.parent
+        queries, found = work / "queries.jsonl", work / "candidates.jsonl"
+        if not (work / "aligned").is_dir():
+            write_rows(queries, (RewritePair(query=query, rewrite="") for query in asked))
+            how = ("--count", "5", "--temperature", "1", *self._seed)
+            run("beque", "candidates", queries, "--model", sft, "--to", found, *how)
+            told = ("--feedback", self._from.feedback(found), "--objective", "weighted")
+            run("beque", "align", work, *told, "--hitrate", "0", *ALIGNED, *self._seed)
+        return work / "aligned"
+
+    def _distilled(self, teacher: Path) -> Path:
+        work = self._work / "rl_qr"
+        if not (work / "distilled").is_dir():
+            write_rows(work / "pairs.jsonl", self._heard())
+            how = ("--teacher", teacher, "--scratch", HALF, *DISTILLED, *ON_POLICY, *self._seed)
+            run("rl-qr", "distill", work, *how)
+        return work / "distilled"
+
+    def _heard(self) -> Iterator[RewritePair]:
+        every = {pair.query: pair for pair in read_rows(self._from.words, RewritePair)}
+        for place, pair in enumerate(list(every.values())[:: max(1, len(every) // HEARD)]):
+            yield RewritePair(
+                query=pair.query, rewrite=pair.rewrite, split="train" if place % 20 else "valid"
+            )
+
+    def _online(self, student: Path, asked: list[str]) -> Path:
+        work, shop = student.parent, self._from.shop
+        if not read_versions(work):
+            self._guard.write_text("\n".join(asked[:GUARDING]) + "\n", encoding="utf-8")
+            self._log.write_text("\n".join(asked[GUARDING:]) + "\n", encoding="utf-8")
+            engine = ("--url", shop.url, "--index", shop.index, "--body", shop.search)
+            judged = ("--relevance", self._from.minilm, "--log", self._log, "--guard", self._guard)
+            run("rl-qr", "online", work, *engine, *judged, *ONLINE, *self._seed)
+        return student_folder(work, newest_chosen(read_versions(work)))
+
+    def _student(self, checkpoint: Path) -> Path:
+        target = checkpoint.parent / "model"
         if not target.is_dir():
-            made = ("--checkpoint", work / checkpoint, "--licence", "Apache-2.0")
-            self._qrm("beque", "export", work, "--to", target, *made)
-
-    def _qrm(self, *words: str | Path) -> None:
-        subprocess.run(list(_words((qrm(), *words))), check=True)  # noqa: S603 our own command
+            told = ("--to", target, "--stored", "float32", "--teacher", "BEQUE, words")
+            run("rl-qr", "student", checkpoint.parent, *told)
+        return target
 
 
-def _words(words: Iterable[str | Path]) -> Iterable[str]:
-    return map(str, words)
+def teach(work: Path, pairs: Path, *how: str | Path) -> Path:
+    """Teach a generator pairs; returns its checkpoint."""
+    if not (work / "sft").is_dir():
+        run("beque", "instruct", pairs, "--to", work, *_SHORT)
+        run("beque", "sft", work, *how, *_BATCH)
+    return work / "sft"
+
+
+def exported(checkpoint: Path) -> Path:
+    """Make a student of a checkpoint; returns its folder."""
+    target = checkpoint.with_name(f"{checkpoint.name}.model")
+    if not target.is_dir():
+        made = ("--checkpoint", checkpoint, "--to", target, "--licence", "Apache-2.0")
+        run("beque", "export", checkpoint.parent, *made)
+    return target
+
+
+def run(*words: str | Path) -> None:
+    """Run a command of ours."""
+    subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command

@@ -4,12 +4,13 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from qrmiddleware.distill.rewriting.row_files import read_rows
 from qrmiddleware.distill.rewriting.rows import CandidateSet, Feedback, RewritePair, Valued
 from qrmiddleware.evaluation.rewrite_quality import token_f1, words_of
 
+T = TypeVar("T")
 JUDGE: Final = "token F1 with what people typed"
 SEEN: Final = 3
 PIECES: Final = 3
@@ -65,6 +66,11 @@ def pieces(needs: Iterable[str], rule: WordRule) -> Iterator[RewritePair]:
             piece = " ".join(words[begin : begin + length])
             if left := rule.rewrite(piece):
                 yield RewritePair(query=piece, rewrite=left, source="rule", split="train")
+
+
+def spread(every: Sequence[T], most: int) -> Sequence[T]:
+    """Return some, evenly from first to last."""
+    return every[:: max(1, len(every) // most)]
 
 
 def feedback_of(

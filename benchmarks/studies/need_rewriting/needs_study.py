@@ -39,7 +39,8 @@ COPY: Final = "copy"
 RULE: Final = "word rule"
 LEARNT_FROM: Final = {
     RULE: COPY,
-    "SFT": RULE,
+    "copies": RULE,
+    "SFT": "copies",
     "+ rejection": "SFT",
     "+ PRO": "+ rejection",
     "distilled": "SFT",
@@ -103,7 +104,7 @@ def main(
             every = [made | training.distil(seed) for seed, made in enumerate(every)]
         _write(work / "needs.json", _needs(training, every))
         if not beque_only:
-            shared = SharedProducts(queries, work / "esci", training.warm)
+            shared = SharedProducts(queries, work / "esci", training.warm, training.short)
             _write(work / "esci.json", _esci(shared))
     write_page(work)
 

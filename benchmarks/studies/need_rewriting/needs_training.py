@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from needs import WordRule, feedback_of, pieces, read_pairs, typed_by_need
+from needs import WordRule, feedback_of, pieces, read_pairs, spread, typed_by_need
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import CandidateSet, RewritePair
@@ -19,15 +19,15 @@ HALF: Final = "2000,2,96,4"
 WARM: Final = ("--rate", "3e-3", "--epochs", "1.5", "--batch", "16", "--at-once", "16")
 PIECES: Final = ("--rate", "2e-3", "--epochs", "1", "--batch", "32", "--at-once", "32")
 AGAIN: Final = ("--rate", "2e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
-TAUGHT: Final = ("--rate", "1e-3", "--batch", "16", "--at-once", "16")
-EPOCHS: Final = 5
-"""Of people's pairs; what has more pairs than these is taught as many steps."""
+TAUGHT: Final = ("--rate", "3e-4", "--batch", "16", "--at-once", "16")
+EPOCHS: Final = 2
+"""Of people's pairs and as many of the rule's; more pairs are taught as many steps."""
 ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
-DISTILLED: Final = ("--steps", "2000", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
+DISTILLED: Final = ("--steps", "5000", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
 ON_POLICY: Final = ("--on-policy-steps", "100", "--on-policy-rate", "3e-4")
 KEPT: Final = "0.8"
 """Least token F1 with what people typed of a sampled rewrite that is learnt."""
-HEARD: Final = {"rule.jsonl": 1500, "pieces.jsonl": 4000}
+HEARD: Final = {"rule.jsonl": 6000, "pieces.jsonl": 12_000}
 """Needs without a search, and pieces, that the student hears its teacher's rewrites of."""
 SAMPLED: Final = 400
 """Needs with a search that rewrites are sampled of, for rejection and again for alignment."""
@@ -48,6 +48,7 @@ class Training:
         self._data, self.work = data, work
         self.pairs = work / "people" / "pairs.jsonl"
         self._pieces, self.warm = work / "pieces", work / "warm" / "again"
+        self.short = work / "pieces.jsonl"
 
     def begin(self) -> None:
         """Split by need, and train what every seed begins with: to follow a rule."""
@@ -62,11 +63,11 @@ class Training:
             self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
             self._sft(warm, "--scratch", SCRATCH, *WARM)
         if not (self._pieces / "sft").is_dir():
-            short, whole = self.work / "pieces.jsonl", list(read_rows(told, RewritePair))
+            whole = list(read_rows(told, RewritePair))
             needs = [pair.query for pair in whole if pair.split == "train"]
             held_out = [pair for pair in whole if pair.split == "test"]
-            write_rows(short, (*pieces(needs, self._rule()), *held_out))
-            self._qrm("beque", "instruct", short, *_to(self._pieces), *_SHORT)
+            write_rows(self.short, (*pieces(needs, self._rule()), *held_out))
+            self._qrm("beque", "instruct", self.short, *_to(self._pieces), *_SHORT)
             self._sft(self._pieces, "--base", warm / "sft", *PIECES)
         if not self.warm.is_dir():
             begun = ("--base", self._pieces / "sft", *_to(self.warm))
@@ -87,7 +88,7 @@ class Training:
         if not aligned.is_dir():
             learnt = ("--feedback", _told(found), "--objective", "rele", *ALIGNED, *_seed(seed))
             self._qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
-        made = {"SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
+        made = {"copies": self.warm, "SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
         return {
             name: self._export(checkpoint, work / "models" / name)
             for name, checkpoint in made.items()
@@ -103,14 +104,17 @@ class Training:
         work, target = folder / "distilled", folder / "models" / "distilled"
         self._distilled(work, self.taught(seed), seed)
         if not target.is_dir():
-            self._qrm("rl-qr", "student", work, *_to(target), "--teacher", "BEQUE, SFT")
+            told = ("--teacher", "BEQUE, SFT", "--stored", "float32")
+            self._qrm("rl-qr", "student", work, *_to(target), *told)
         return {"distilled": target}
 
     def _taught(self, work: Path, files: Sequence[Path], seed: int) -> Path:
+        """Teach pairs, and as many of the rule's as people's: or it forgets how to copy."""
         if not (work / "sft").is_dir():
-            people, every = (_count(some) for some in ((self.pairs,), files))
-            how = (*TAUGHT, "--epochs", f"{EPOCHS * people / every:.3f}")
-            self._qrm("beque", "instruct", *files, *_to(work), *_SHORT, *_seed(seed))
+            people, every, again = *map(_count, ((self.pairs,), files)), work / "again.jsonl"
+            write_rows(again, spread(read_pairs(self.work / "rule.jsonl", "train"), people))
+            how = (*TAUGHT, "--epochs", f"{EPOCHS * 2 * people / (people + every):.3f}")
+            self._qrm("beque", "instruct", *files, again, *_to(work), *_SHORT, *_seed(seed))
             self._sft(work, "--base", self.warm, *how, *_seed(seed))
         return work / "sft"
 
@@ -119,7 +123,7 @@ class Training:
         typed = typed_by_need(read_pairs(self.pairs, "train"))
         if not _told(to).is_file():
             queries = to.with_suffix(".queries.jsonl")
-            some = list(typed)[:: max(1, len(typed) // SAMPLED)]
+            some = spread(list(typed), SAMPLED)
             write_rows(queries, (RewritePair(query=need, rewrite="") for need in some))
             how = ("--model", model, *_to(to), "--count", "5", "--spare", "1", "--temperature", "1")
             self._qrm("beque", "candidates", queries, *how, *_seed(seed))
@@ -136,8 +140,7 @@ class Training:
 
     def _heard(self) -> Iterator[RewritePair]:
         for name, most in HEARD.items():
-            every = read_pairs(self.work / name, "train")
-            yield from every[:: max(1, len(every) // most)]
+            yield from spread(read_pairs(self.work / name, "train"), most)
 
     def _rule(self) -> WordRule:
         return WordRule(read_pairs(self.pairs, "train"))

@@ -4,12 +4,15 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from needs import read_pairs, spread
+
+from qrmiddleware.distill.rewriting.row_files import write_rows
 from qrmiddleware_benchmarks.fronts import qrm
 
 LEAST: Final = "2"
 """Relevant products that two queries share."""
 SPLIT: Final = ("--valid", "0", "--test", "0.1")
-TAUGHT: Final = ("--rate", "1e-3", "--epochs", "3", "--batch", "16", "--at-once", "16")
+TAUGHT: Final = ("--rate", "3e-4", "--epochs", "2", "--batch", "16", "--at-once", "16")
 
 
 class SharedProducts:
@@ -18,11 +21,12 @@ class SharedProducts:
     Args:
         data: Folder with ``queries.jsonl``.
         work: Where everything is kept.
-        base: Checkpoint to begin with.
+        base: Checkpoint to begin with …
+        known: … and pairs that it has learnt, of which as many are taught again as are new.
     """
 
-    def __init__(self, data: Path, work: Path, base: Path) -> None:
-        self._data, self.work, self._base = data, work, base
+    def __init__(self, data: Path, work: Path, base: Path, known: Path) -> None:
+        self._data, self.work, self._base, self._known = data, work, base, known
         self.pairs = work / "pairs.jsonl"
 
     def train(self) -> dict[str, Path]:
@@ -34,8 +38,10 @@ class SharedProducts:
                 *("--least", LEAST, *SPLIT),
             )
         if not taught.is_dir():
+            again, new = work / "again.jsonl", len(read_pairs(self.pairs, "train"))
+            write_rows(again, spread(read_pairs(self._known, "train"), new))
             told = ("--to", work, "--prompts", "rewriting-short-1")
-            self._qrm("beque", "instruct", self.pairs, *told)
+            self._qrm("beque", "instruct", self.pairs, again, *told)
             self._qrm("beque", "sft", work, "--base", self._base, *TAUGHT)
         model = work / "models" / "SFT"
         if not model.is_dir():

@@ -165,3 +165,7 @@ def test_all_stages_lead_from_pairs_to_a_student_that_rewrites(tmp_path, pairs):
     with closing(Generator.open(tmp_path / "student", ONE_THREAD)) as student:
         (best, *_) = student.generate("red telly", DecodingOptions(n=1, max_new_tokens=16))
     assert best.text == "red television"
+
+    exact = ("export", work, "--to", tmp_path / "exact", "--stored", "float32")
+    assert "float32 writes what float32 writes for 100.0%" in done(*exact)
+    assert read_student(tmp_path / "exact").manifest.stored == "float32"

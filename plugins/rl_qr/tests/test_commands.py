@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from qrmiddleware.distill.rewriting.rows import RewritePair
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes import command_options
+from qrmiddleware.students.folder import read_student
 from qrmiddleware_rl_qr.commands.app import app
 from qrmiddleware_rl_qr.recipes.pairs import PAIRS, read_pairs, write_pairs
 from qrmiddleware_rl_qr.recipes.versions import read_versions
@@ -144,6 +145,9 @@ def test_a_student_learns_from_pairs_and_then_online_from_an_engine(work, engine
         *("--steps", "150", "--rate", "1e-2", *quick),
     )
     assert done.exit_code == 0, done.exception
+    done = run("student", work, "--to", tmp_path / "distilled", "--stored", "float32")
+    assert done.exit_code == 0, done.exception
+    assert read_student(tmp_path / "distilled").manifest.stored == "float32"
     done = run(
         *("online", work, "--log", log, "--url", engine, "--index", "shop"),
         *("--relevance", judged, "--queries", "12", "--samples", "6", "--rewrite-tokens", "8"),

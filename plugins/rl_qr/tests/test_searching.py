@@ -54,3 +54,13 @@ def test_a_student_reads_titles():
 
     assert relevance.scores("sofa", [Hit("a", "red sofa"), Hit("b", "lamp")]) == [1.0, 0.0]
     assert relevance.scores("sofa", []) == ()
+
+
+def test_what_points_away_from_a_query_is_as_irrelevant_as_can_be():
+    class Towers:
+        def scores(self, query, texts):
+            return np.array([0.8, -0.3])
+
+    found = StudentRelevance(Towers()).scores("sofa", [Hit("a", "red sofa"), Hit("b", "lamp")])
+
+    assert found == [0.8, 0.0]

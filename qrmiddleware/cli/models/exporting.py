@@ -1,7 +1,7 @@
 """``qrm models export``: from a checkpoint of Hugging Face to a student's folder."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -24,6 +24,7 @@ from qrmiddleware.cli.models.verifying import describe_parity
 from qrmiddleware.distill.exporting.libraries import need_libraries
 from qrmiddleware.distill.weights import checkpoint_folder
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.recipes.command_options import StoredOption
 from qrmiddleware.students.manifest import Inputs, Kind, Manifest, Pooling, Provenance
 
 
@@ -39,10 +40,7 @@ def export(
     kind: Annotated[
         Kind | None, typer.Option(help="What it shall be; else as its configuration says.")
     ] = None,
-    stored: Annotated[
-        Literal["float32", "float16", "int8", "int8_float16"],
-        typer.Option(help="Precision of the stored weights."),
-    ] = "int8",
+    stored: StoredOption = "int8",
     name: Annotated[str, typer.Option(help="Of the student; else the checkpoint's.")] = "",
     description: Annotated[str, typer.Option(help="For people.")] = "",
     languages: Annotated[str, typer.Option(metavar="CODE,…", help="Such as en,de.")] = "",

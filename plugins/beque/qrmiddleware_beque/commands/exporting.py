@@ -12,6 +12,7 @@ from qrmiddleware.errors import ConfigError
 from qrmiddleware.recipes.command_options import (
     LicenceOption,
     ReplaceOption,
+    StoredOption,
     ToOption,
     need_training,
     say,
@@ -25,13 +26,14 @@ def export(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Else WORK/aligned, and where it lacks, WORK/sft.")
     ] = None,
+    stored: StoredOption = "int8",
     replace: ReplaceOption = False,
     licence: LicenceOption = "",
 ) -> None:
-    """Make a student of a checkpoint: a generator in int8, for `plugin: beque`.
+    """Make a student of a checkpoint: a generator for `plugin: beque`.
 
     It is compared with its checkpoint on queries of the training, and nothing is written unless
-    both write the same.
+    both write the same. Very small models may need --stored float32.
 
     Examples:
 
@@ -51,10 +53,10 @@ def export(
             "--checkpoint"
         )
         raise ConfigError(message)
-    made = make(work, checkpoint or found[0], to, replace=replace, licence=licence)
+    made = make(work, checkpoint or found[0], to, stored=stored, replace=replace, licence=licence)
     parity = made.parity
     equal = 0.0 if parity is None or parity.equal_outputs is None else parity.equal_outputs
     say(
-        f"{to}: {made.architecture.parameters:,} parameters; int8 writes what float32 writes for "
-        f"{equal:.1%} of queries"
+        f"{to}: {made.architecture.parameters:,} parameters; {stored} writes what float32 writes "
+        f"for {equal:.1%} of queries"
     )

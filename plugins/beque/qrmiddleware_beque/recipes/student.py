@@ -9,6 +9,7 @@ from typing import Final
 
 from qrmiddleware.distill.causal.models import CausalLm, load_causal
 from qrmiddleware.distill.causal.rows import prompt_ids, prompt_text
+from qrmiddleware.distill.exporting.describing import Stored
 from qrmiddleware.distill.exporting.export import export_student
 from qrmiddleware.distill.exporting.probes import LEAST, Probe, default_probes
 from qrmiddleware.distill.rewriting.rewrite_form import RewriteForm, write_rewrite_form
@@ -31,6 +32,7 @@ def export(
     checkpoint: Path,
     target: Path,
     *,
+    stored: Stored = "int8",
     replace: bool = False,
     licence: str = "",
     description: str = "",
@@ -42,6 +44,7 @@ def export(
         work: Folder of the training, whose instructions are what both are asked.
         checkpoint: Of ``qrm beque sft`` or ``align``.
         target: Folder of the student.
+        stored: Precision of its weights.
         replace: Whether a student that lies there gives way.
         licence: Of the weights.
         description: For people.
@@ -62,7 +65,7 @@ def export(
         kind="generator",
         description=description,
         languages=languages,
-        stored="int8",
+        stored=stored,
         inputs=inputs,
         provenance=_provenance(rewriter, licence),
         probes=probes,

@@ -22,6 +22,7 @@ from qrmiddleware.recipes.command_options import (
     ReplaceOption,
     SeedOption,
     StepsOption,
+    StoredOption,
     ToOption,
     counting,
     made_by,
@@ -155,13 +156,15 @@ def student(
         Path | None, typer.Option(help="That rewrites; else WORK/distilled.")
     ] = None,
     teacher: Annotated[str, typer.Option(help="Who it learnt from, for the folder.")] = "",
+    stored: StoredOption = "int8",
     replace: ReplaceOption = False,
     licence: LicenceOption = "",
     seed: SeedOption = 0,
 ) -> None:
-    """Export a checkpoint as a generator for serving, in int8.
+    """Export a checkpoint as a generator for serving.
 
-    Nothing is written unless its greedy rewrites are the checkpoint's, on 95 of 100 queries.
+    Nothing is written unless its greedy rewrites are the checkpoint's, on 95 of 100 queries; very
+    small models may need --stored float32.
 
     Examples:
 
@@ -181,6 +184,7 @@ def student(
         seed=seed,
         data={gathered.PAIRS: gathered.file_hash(file)},
         licence=licence,
+        stored=stored,
         replace=replace,
     )
     told = "" if made.parity is None else f"; {made.parity.equal_outputs:.1%} equal rewrites"

@@ -253,12 +253,12 @@ def _relevance(path: Path) -> Iterator["Relevance"]:
     """Open who knows what is relevant: a student's folder, or judgments."""
     from qrmiddleware.distill.splits import normalised_query
     from qrmiddleware.evaluation.formats.registry import load_judged
-    from qrmiddleware.students.cross_encoder import CrossEncoder
     from qrmiddleware.students.manifest import MANIFEST_FILE
+    from qrmiddleware.students.opening import open_student
     from qrmiddleware_rl_qr.recipes.searching import JudgedRelevance, StudentRelevance
 
     if (path / MANIFEST_FILE).is_file():
-        with closing(CrossEncoder.open(path)) as student:
+        with closing(open_student(path)) as student:
             yield StudentRelevance(student)
         return
     judged = load_judged(path)

@@ -34,15 +34,15 @@ class Relevance(Protocol):
 
 
 class Scoring(Protocol):
-    """What is asked of a student; ``students.cross_encoder.CrossEncoder`` is one."""
+    """What is asked of a student; ``students.opening.open_student`` opens one."""
 
     def scores(self, query: str, texts: Sequence[str]) -> Any:  # noqa: ANN401 an array
-        """Score texts for a query, 0..1 each."""
+        """Score texts for a query: 0..1 each, or cosines."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudentRelevance:
-    """Relevance as a student holds it, which reads titles."""
+    """Relevance as a student holds it, which reads titles; a cosine below 0 counts as 0."""
 
     student: Scoring
 
@@ -51,7 +51,7 @@ class StudentRelevance:
         if not hits:
             return ()
         told: list[float] = self.student.scores(query, [hit.title for hit in hits]).tolist()
-        return told
+        return [max(0.0, score) for score in told]
 
 
 @dataclass(frozen=True, slots=True)
