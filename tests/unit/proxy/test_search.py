@@ -482,6 +482,24 @@ async def test_a_template_that_cannot_be_rendered_is_the_engines_to_refuse(shop,
     assert (reply.status, reply.body) == (404, refusal)
 
 
+async def test_a_template_that_renders_to_a_key_said_twice_is_the_engines_to_refuse(
+    shop, write_http
+):
+    output = b'{"template_output": {"query": {"match": {"title": "laptop"}}, "query": {}}}'
+    refusal = b'{"error": "said twice"}'
+
+    def answer(asked):
+        rendered = asked.target == "/_render/template"
+        return write_http(output) if rendered else write_http(refusal, "400 Bad Request")
+
+    proxy = await shop(answer)
+
+    reply = await proxy.ask("/p/_search/template", {"id": "t"})
+
+    assert proxy.engine.asked[1].target == "/p/_search/template"
+    assert (reply.status, reply.body) == (400, refusal)
+
+
 async def test_an_index_that_no_pipeline_serves_is_left_alone(proxied, one_synonym, laptop):
     pipeline = {**one_synonym["default"], "index": "products*"}
     proxy = await proxied(pipelines={"default": pipeline})
