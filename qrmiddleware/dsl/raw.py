@@ -56,7 +56,7 @@ def read_strictly(read: Callable[[bytes | msgspec.Raw], Json], data: bytes | msg
     from it would be answered.
 
     Raises:
-        NotJsonError: As ``read`` does, or if a key that it reads is said twice.
+        NotJsonError: As ``read`` does, or if a key is said twice.
     """
     value = read(data)
     text = bytes(data)
@@ -75,7 +75,10 @@ def _repeats_key(text: bytes) -> bool:
         nonlocal repeats
         repeats = repeats or len({key for key, _ in pairs}) < len(pairs)
 
-    json.loads(text, object_pairs_hook=note)
+    try:
+        json.loads(text, object_pairs_hook=note)
+    except (ValueError, RecursionError) as error:  # of a part that was not read yet
+        raise NotJsonError(str(error)) from error
     return repeats
 
 

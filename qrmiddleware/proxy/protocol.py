@@ -44,29 +44,19 @@ class EngineProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request's scope."""
         super().on_message_begin()
-        self._head_bytes = 0
-        self._in_head = True
         cast("dict[str, Any]", self.scope)[Hangup.KEY] = self._hangup
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head; those behind the body are no part of it.
-
-        Source: RFC 9110, section 6.5.1.
-        """
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > _LARGEST_HEAD_BYTES:
-            raise BadHeadError(_too_large("head"))
-        if self._in_head:
-            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless it offers an upgrade: then it is read again without."""
-        self._in_head = False
+        fields, unread_bytes = self.headers, self._unread_bytes
         self._unread_bytes = 0
-        _check_head(self.headers, self.parser.get_http_version())
+        if unread_bytes > _LARGEST_HEAD_BYTES and _size_bytes(fields) > _LARGEST_HEAD_BYTES:
+            raise BadHeadError(_too_large("head"))
+        _check_head(fields, self.parser.get_http_version())
         if not self.parser.should_upgrade():
             cast("dict[str, Any]", self.scope)[TARGET] = self.url
             super().on_headers_complete()
+            self.headers = []  # a trailer is no part of the head: RFC 9110, section 6.5.1
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a request's body."""
@@ -171,6 +161,10 @@ def _check_head(fields: Sequence[tuple[bytes, bytes]], version: str) -> None:
     if hosts > 1:
         problem = "more than one Host"
         raise BadHeadError(problem)
+
+
+def _size_bytes(fields: Sequence[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in fields)
 
 
 def _too_large(what: str) -> str:

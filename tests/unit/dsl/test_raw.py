@@ -102,6 +102,13 @@ def test_what_is_read_one_level_deep_is_looked_at_one_level_deep():
         read_strictly(read_object, TWICE[0])
 
 
+@pytest.mark.parametrize("data", AWKWARD, ids=lambda data: repr(data[:16]))
+@pytest.mark.parametrize("read", [read_object, read_value])
+def test_what_is_no_json_is_refused_by_the_strict_reader_with_one_error(data, read):
+    with contextlib.suppress(NotJsonError):
+        read_strictly(read, b'{"\\u003a": 1, "a": ' + data + b"}")
+
+
 KEYS = st.sampled_from(["a", "b", "a:", ":", '"', "\u00e9"])
 TREES = st.recursive(
     st.none() | st.text(':"ab', max_size=3) | st.integers(),
