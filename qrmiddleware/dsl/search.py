@@ -1,5 +1,6 @@
 """``_search`` bodies: found to be ours or not, and written again with another query."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
@@ -7,7 +8,17 @@ from typing import Final, TypeGuard
 from msgspec import Raw
 
 from qrmiddleware.dsl.merge import Slots
-from qrmiddleware.dsl.raw import Json, NotJsonError, RawObject, raw, read_object, read_value, write
+from qrmiddleware.dsl.raw import (
+    Json,
+    NotJsonError,
+    RawObject,
+    raw,
+    read_array,
+    read_object,
+    read_strictly,
+    read_value,
+    write,
+)
 from qrmiddleware.dsl.text import TextLeaf, same_words, text_leaves
 from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.model import Query
@@ -106,14 +117,15 @@ def read_body(data: bytes) -> Body:
     """Read a search body one level deep, and take ``ext.qrm`` out.
 
     Raises:
-        NotJsonError: If it is not a JSON object; the engine will say so itself.
+        NotJsonError: If it is not a JSON object, or says a key twice; the engine will say so
+            itself.
     """
     if not data.strip():
         return Body(data)
-    tree = read_object(data)
+    tree: RawObject = read_strictly(read_object, data)
     if "ext" not in tree:
         return Body(data, tree)
-    sections = read_object(tree["ext"])
+    sections: RawObject = read_strictly(read_object, tree["ext"])
     if "qrm" not in sections:
         return Body(data, tree)
     controls = _controls(read_value(sections.pop("qrm")))
@@ -211,8 +223,8 @@ def render_search(
     if size is not None:
         tree["size"] = raw(size)
     if fields:
-        asked = read_value(tree["fields"]) if "fields" in tree else []
-        if isinstance(asked, list):  # else the engine will say that it is none
+        with contextlib.suppress(NotJsonError):  # the engine will say that it is no array
+            asked = read_array(tree["fields"]) if "fields" in tree else []
             tree["fields"] = raw([*asked, *fields])
     for key, value in (extra or {}).items():
         tree[key] = raw(value)
@@ -246,7 +258,7 @@ def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
 def _query_clause(tree: RawObject, parameters: Parameters) -> Json:
     uri_text = parameters.get("q")
     if uri_text is None:
-        return read_value(tree["query"]) if "query" in tree else None
+        return read_strictly(read_value, tree["query"]) if "query" in tree else None
     options = {
         name: value
         for parameter, name in _URI_QUERY.items()

@@ -57,6 +57,8 @@ class ProxyApp:
         if scope["type"] != "http":
             return
         request, reply = ClientRequest(scope, receive), ClientReply(send)
+        if request.gone:  # or the request was broken, and is refused already
+            return
         route = route_of(request.method, request.path)
         began = perf_counter()
         metrics = self._service.metrics

@@ -37,7 +37,7 @@ async def receive_body(exchange: Exchange) -> Received | None:
         await relay(service.upstream, request, exchange.reply, head=error.head, headers=headers)
         return None
     try:
-        if not request.is_json:
+        if not request.is_json or (data and not request.header("content-type")):
             problem = "not JSON"
             raise NotJsonError(problem)
         text = request.plain(data, limit)

@@ -26,6 +26,9 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+TARGET: Final = "qrm.target"
+"""Of the scope: what the request line asks for, to the byte, which ASGI has no word for."""
+
 OUR_PARAMETERS: Final = frozenset({"qrm_pipeline", "qrm_debug", "qrm_timeout_ms"})
 _COMPUTED: Final = ("content-length", "expect", "host")
 _BODILESS: Final = (204, 304)
@@ -57,6 +60,8 @@ class Hangup:
     """Of the scope."""
 
     def __init__(self) -> None:
+        self.is_over = False
+        """Whether the client has gone."""
         self._told: Callable[[], None] | None = None
 
     def tell(self, told: Callable[[], None] | None) -> None:
@@ -65,6 +70,7 @@ class Hangup:
 
     def happened(self) -> None:
         """Say that the client has gone."""
+        self.is_over = True
         if self._told is not None:
             self._told()
 
@@ -76,11 +82,12 @@ class ClientRequest:
         self._receive = receive
         self._body_read = False
         self._hangup: Hangup = scope.get(Hangup.KEY) or Hangup()
-        self.gone = False
+        self.gone = self._hangup.is_over
         """Whether the client has closed the connection before its reply."""
         self.method: str = scope["method"]
         self.path: str = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         self.query_string: str = scope["query_string"].decode("latin-1")
+        self._target: str = scope.get(TARGET, b"").decode("latin-1")
         self.headers: Headers = [
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
         ]
@@ -102,6 +109,8 @@ class ClientRequest:
     def forwarded_target(self) -> str:
         """Path and query as they came, without our own parameters."""
         if "qrm" not in self.query_string:
+            if self._target.startswith("/"):
+                return self._target
             return f"{self.path}?{self.query_string}" if self.query_string else self.path
         return join_target(self.path, self.parameters.without(OUR_PARAMETERS))
 

@@ -1,16 +1,23 @@
-"""HTTP as engines' clients speak it, where uvicorn by itself would lose a body."""
+"""HTTP as engines' clients speak it: stricter than uvicorn by itself, and no body is lost."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from qrmiddleware.proxy.client import Hangup, error_body
+from qrmiddleware.proxy.client import TARGET, Hangup, error_body
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
 _NOT_HTTP: Final = "the request is not HTTP that can be read"
+_LARGEST_HEAD_BYTES: Final = 256 * 1024  # engines take 16 KiB, unless they are told otherwise
+_LINGER_S: Final = 2.0
+
+
+class BadHeadError(Exception):
+    """A head that two servers might understand as two different requests, or is too large."""
 
 
 class EngineProtocol(HttpToolsProtocol):
@@ -25,6 +32,8 @@ class EngineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._hangup = Hangup()
+        self._refusal = ""
+        self._unread_bytes = 0
         super().connection_made(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -39,17 +48,40 @@ class EngineProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless it offers an upgrade: then it is read again without."""
+        fields, unread_bytes = self.headers, self._unread_bytes
+        self._unread_bytes = 0
+        if unread_bytes > _LARGEST_HEAD_BYTES and _size_bytes(fields) > _LARGEST_HEAD_BYTES:
+            raise BadHeadError(_too_large("head"))
+        _check_head(fields, self.parser.get_http_version())
         if not self.parser.should_upgrade():
+            cast("dict[str, Any]", self.scope)[TARGET] = self.url
             super().on_headers_complete()
+            self.headers = []  # a trailer is no part of the head: RFC 9110, section 6.5.1
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a request's body."""
+        self._unread_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request's body."""
+        self._unread_bytes = 0
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on with what has come in meanwhile."""
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if self._refusal and was_last and not self.transport.is_closing():
+            self._refuse()
+
     def data_received(self, data: bytes) -> None:
-        """Take what came in."""
+        """Take what came in; nothing any more behind what was refused."""
+        if self._refusal:
+            return
         self._unset_keepalive_if_required()
+        self._unread_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -61,31 +93,90 @@ class EngineProtocol(HttpToolsProtocol):
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.data_received(head + data[offer.args[0] :])
         except httptools.HttpParserError as error:
-            cause = error.__context__ or error
-            self.send_400_response(f"{_NOT_HTTP}: {cause}")
+            cause = error.__context__
+            known = isinstance(cause, BadHeadError | httptools.HttpParserError)
+            self.send_400_response(f"{_NOT_HTTP}: {cause if known else error}")
+        else:
+            if self._unread_bytes > _LARGEST_HEAD_BYTES:
+                self.send_400_response(f"{_NOT_HTTP}: {_too_large('head, chunk or trailer')}")
 
     def _head_without_offer(self) -> bytes:
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         kept = [_without_offer(name, value) for name, value in self.headers]
-        lines = [b"%b: %b\r\n" % field for field in kept if field[1]]
+        lines = [b"%b: %b\r\n" % field for field in kept if field is not None]
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, and close the connection."""
-        body = error_body(HTTPStatus.BAD_REQUEST, "bad_http_request", msg)
+        """Refuse what is not HTTP, behind the answers to the requests before it."""
+        self._refusal = msg
+        if self.transport.is_closing():
+            return
+        last = cast("RequestResponseCycle | None", self.cycle)
+        if last is not None and last.more_body:  # the fault is in its own body
+            last.disconnected = True
+            if self.pipeline:
+                self.pipeline.popleft()
+                return
+            self._hangup.happened()
+            self._refuse(whole=not last.response_started)
+        elif last is None or last.response_complete:
+            self._refuse()
+
+    def _refuse(self, *, whole: bool = True) -> None:
+        """Answer what is not HTTP, unless half an answer is out already, and close."""
+        if not whole:
+            self.transport.close()
+            return
+        body = error_body(HTTPStatus.BAD_REQUEST, "bad_http_request", self._refusal)
         head = (
             b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head % len(body) + body)
-        self.transport.close()
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()  # closing resets clients that still send, and they never read
+        self.flow.resume_reading()
+        self.loop.call_later(_LINGER_S, self.transport.close)
 
 
-def _without_offer(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    """Return a header field without what it says of upgrades; its value may be empty then."""
+def _check_head(fields: Sequence[tuple[bytes, bytes]], version: str) -> None:
+    """Refuse what the parser lets through, and others may read otherwise.
+
+    Source: RFC 9112, sections 3.2 and 6.1.
+    """
+    if version not in ("1.1", "1.0"):
+        problem = f"HTTP/{version}, and engines speak 1.1"
+        raise BadHeadError(problem)
+    hosts = 0
+    for name, value in fields:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding" and (
+            value.strip(b" \t").lower() != b"chunked" or version == "1.0"
+        ):
+            problem = "a Transfer-Encoding other than chunked, or of HTTP/1.0"
+            raise BadHeadError(problem)
+    if hosts > 1:
+        problem = "more than one Host"
+        raise BadHeadError(problem)
+
+
+def _size_bytes(fields: Sequence[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in fields)
+
+
+def _too_large(what: str) -> str:
+    return f"its {what} is larger than {_LARGEST_HEAD_BYTES} bytes"
+
+
+def _without_offer(name: bytes, value: bytes) -> tuple[bytes, bytes] | None:
+    """Return a header field without what it says of upgrades; ``None`` if that was all."""
     if name in _OFFERED:
-        return name, b""
+        return None
     if name != b"connection":
         return name, value
     options = [option.strip() for option in value.split(b",")]
-    return name, b", ".join(option for option in options if option.lower() not in _OFFERED)
+    kept = [option for option in options if option.lower() not in _OFFERED]
+    return (name, b", ".join(kept)) if kept else None

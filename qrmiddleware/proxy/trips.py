@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qrmiddleware.dsl.raw import NotJsonError, read_object
+from qrmiddleware.dsl.raw import NotJsonError, read_object, read_strictly
 from qrmiddleware.dsl.uri import Parameters, join_target
 from qrmiddleware.proxy.context import Exchange
 from qrmiddleware.upstream.exchange import Headers, UpstreamReply, UpstreamRequest
@@ -96,7 +96,7 @@ async def render_template(exchange: Exchange, template: bytes) -> bytes | None:
     reply = await whole(await exchange.service.upstream.send(asked))
     try:
         output = read_object(reply.body)["template_output"]
-        read_object(output)
+        read_strictly(read_object, output)
     except (NotJsonError, KeyError):
         return None
     return bytes(output)

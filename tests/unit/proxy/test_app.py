@@ -127,7 +127,8 @@ async def test_a_client_that_goes_in_the_middle_of_its_body_breaks_it_off_upstre
 async def test_a_slow_client_is_waited_for(proxied, one_synonym):
     proxy = await proxied(pipelines=one_synonym)
     body = b'{"query":{"match":{"title":"laptop"}}}'
-    raw = b"POST /p/_search HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    head = b"POST /p/_search HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    raw = head + b"content-length: %d\r\n\r\n%b" % (len(body), body)
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
 
     for at in range(0, len(raw), 7):

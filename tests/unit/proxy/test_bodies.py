@@ -81,6 +81,11 @@ async def test_what_cannot_be_decompressed_passes_as_it_came(shop, body, encodin
         b'{"query": {"match": {"title": "laptop"}}, "size": -1}',
         b'{"query": {"match": {"title": "laptop"}}, "size": "ten"}',
         b'{"query": {"match": {"title": "laptop"}}, "from": 1e999}',
+        b'{"query": {"match": {"title": "laptop"}}, "query": {"match_all": {}}}',
+        b'{"query": {"match": {"title": "laptop"}}, "size": 1, "size": 1}',
+        b'{"query": {"match": {"title": "laptop", "title": "laptop"}}}',
+        b'{"query": {"bool": {"must": [{"match": {"title": "laptop"}}], "must": []}}}',
+        b'{"query": {"match": {"title": "laptop"}}, "ext": {"qrm": {}, "qrm": {}}}',
         b'{"query": {"match": {"title": ""}}}',
         b'{"query": {"match": {"title": "  "}}}',
         b'{"query": {"match": {"title": "' + b"laptop " * 200 + b'"}}}',
@@ -95,6 +100,20 @@ async def test_what_makes_no_sense_is_the_engines_to_refuse(shop, write_http, bo
     assert proxy.engine.asked[0].body == body
     assert (answer.status, answer.body) == (400, refusal)
     assert len(proxy.engine.asked) == 1
+
+
+@pytest.mark.parametrize("target", ["/p/_search", "/p/_count", "/p/_msearch"])
+async def test_a_body_without_a_content_type_is_the_engines_to_refuse(shop, write_http, target):
+    refusal = b'{"error": "Content-Type header [] is not supported"}'
+    proxy = await shop(write_http(refusal, "406 Not Acceptable"))
+    body = b"{}\n" + padded(50) + b"\n" if target == "/p/_msearch" else padded(50)
+    head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    answer = await proxy.send(head + body)
+
+    assert proxy.engine.asked[0].body == body
+    assert proxy.engine.asked[0].field("content-type") is None
+    assert (answer.status, answer.body) == (406, refusal)
 
 
 @pytest.mark.parametrize("text", ["ноутбук laptop", "笔记本 laptop", "💻 laptop", "حاسوب laptop"])

@@ -102,6 +102,23 @@ async def test_an_item_that_is_no_json_is_passed_with_the_others(shop):
     assert sent[3] == '{"query":'
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"query": {"match": {"title": "laptop", "title": "x"}}}',
+        '{"query": {"match": {"title": "laptop"}}, "size": 1, "size": 2}',
+    ],
+)
+async def test_an_item_that_says_a_key_twice_is_the_engines_to_refuse(shop, body):
+    proxy = await shop()
+
+    await proxy.ask("/_msearch", lines("{}", LAPTOP, "{}", body), content_type=NDJSON)
+
+    sent = proxy.engine.asked[0].body.decode().split("\n")
+    assert "notebook" in sent[1]
+    assert sent[3] == body
+
+
 async def test_an_item_has_a_pipeline_of_its_own(shop):
     proxy = await shop()
     none = LAPTOP[:-1] + ', "ext": {"qrm": {"pipeline": "_none"}}}'

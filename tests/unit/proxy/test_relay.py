@@ -15,6 +15,11 @@ ODD_TARGETS = [
     "/p/_search/scroll?scroll_id=abc==",
     "/p/_search?q=title:laptop&size=2&q=again",
     "/p/_search?",
+    "/_cat/health?",
+    "/p/_doc/1#part",
+    "/p/_doc/a+b%2Bc%20d",
+    "/p*,-q*/_doc/%252F",
+    "/p/_doc/1?%F0%9F%92%BB=%C3%A9&a[]=1&b;c",
 ]
 
 
@@ -29,7 +34,7 @@ async def test_a_target_arrives_as_the_client_wrote_it(proxied, pipelines, targe
 
     await proxy.ask(target, method="GET")
 
-    assert proxy.engine.asked[0].line == f"GET {target.rstrip('?')} HTTP/1.1"
+    assert proxy.engine.asked[0].line == f"GET {target} HTTP/1.1"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
@@ -228,3 +233,56 @@ async def test_pipelined_requests_are_answered_in_order(proxied, write_http):
     writer.close()
 
     assert bodies == [b"/0", b"/1", b"/2"]
+
+
+async def test_the_first_bytes_of_a_reply_arrive_before_the_last_are_sent(proxied):
+    arrived = asyncio.Event()
+
+    async def accept(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfirst")
+        await arrived.wait()
+        writer.write(b"last")
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    proxy = await proxied(upstream={"urls": [url]})
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+
+    writer.write(b"GET /p/_search HTTP/1.1\r\nhost: x\r\n\r\n")
+    async with asyncio.timeout(5):
+        await reader.readuntil(b"first")
+        arrived.set()
+        rest = await reader.readexactly(4)
+    writer.close()
+    server.close()
+
+    assert rest == b"last"
+
+
+async def test_the_first_bytes_of_a_body_arrive_before_the_last_are_sent(proxied):
+    arrived = asyncio.Event()
+
+    async def accept(reader, writer):
+        await reader.readuntil(b"first\r\n")
+        arrived.set()
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    proxy = await proxied(upstream={"urls": [url]})
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+
+    writer.write(b"POST /_bulk HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+    writer.write(b"5\r\nfirst\r\n")
+    async with asyncio.timeout(5):
+        await arrived.wait()
+        writer.write(b"4\r\nlast\r\n0\r\n\r\n")
+        answer = await proxy.read(reader)
+    writer.close()
+    server.close()
+
+    assert answer.status == 200

@@ -482,6 +482,40 @@ async def test_a_template_that_cannot_be_rendered_is_the_engines_to_refuse(shop,
     assert (reply.status, reply.body) == (404, refusal)
 
 
+async def test_warnings_and_ids_of_the_engine_come_back_with_a_changed_search(
+    shop, laptop, write_http, reply_with
+):
+    reply = write_http(reply_with("acme laptop"), x_elastic_product="Elasticsearch")
+    more = b'HTTP/1.1 200 OK\r\nX-Opaque-Id: me\r\nWarning: 299 "a"\r\nwarning: 299 "b"\r\n'
+    proxy = await shop(reply.replace(b"HTTP/1.1 200 OK\r\n", more))
+
+    answer = await proxy.ask("/p/_search", laptop, x_opaque_id="me")
+
+    assert answer.field("x-qrm-applied") == "rewrite"
+    assert [value for name, value in answer.fields if name == "warning"] == ['299 "a"', '299 "b"']
+    assert answer.field("x-opaque-id") == "me"
+    assert answer.field("x-elastic-product") == "Elasticsearch"
+    assert proxy.engine.asked[0].field("x-opaque-id") == "me"
+
+
+async def test_a_template_that_renders_to_a_key_said_twice_is_the_engines_to_refuse(
+    shop, write_http
+):
+    output = b'{"template_output": {"query": {"match": {"title": "laptop"}}, "query": {}}}'
+    refusal = b'{"error": "said twice"}'
+
+    def answer(asked):
+        rendered = asked.target == "/_render/template"
+        return write_http(output) if rendered else write_http(refusal, "400 Bad Request")
+
+    proxy = await shop(answer)
+
+    reply = await proxy.ask("/p/_search/template", {"id": "t"})
+
+    assert proxy.engine.asked[1].target == "/p/_search/template"
+    assert (reply.status, reply.body) == (400, refusal)
+
+
 async def test_an_index_that_no_pipeline_serves_is_left_alone(proxied, one_synonym, laptop):
     pipeline = {**one_synonym["default"], "index": "products*"}
     proxy = await proxied(pipelines={"default": pipeline})
