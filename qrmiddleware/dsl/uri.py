@@ -1,8 +1,12 @@
 """URL parameters, kept as they came but for those that are taken out."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote_plus
+
+_USER: Final = re.compile(r"://[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +61,8 @@ def join_target(path: str, parameters: Parameters) -> str:
     """Put a request target together."""
     query_string = str(parameters)
     return f"{path}?{query_string}" if query_string else path
+
+
+def without_password(url: str) -> str:
+    """Return a URL as people may see it: without the user, whose password stands there too."""
+    return _USER.sub("://…@", url)

@@ -11,6 +11,8 @@ from qrmiddleware.proxy.client import Hangup, error_body
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
 _NOT_HTTP: Final = "the request is not HTTP that can be read"
+_MOST_HEAD_BYTES: Final = 2**17
+"""Of a request's line and headers; engines read 16 KiB."""
 
 
 class EngineProtocol(HttpToolsProtocol):
@@ -25,6 +27,8 @@ class EngineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._hangup = Hangup()
+        self._in_head = True
+        self._head_bytes = 0
         super().connection_made(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -35,10 +39,12 @@ class EngineProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request's scope."""
         super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
         cast("dict[str, Any]", self.scope)[Hangup.KEY] = self._hangup
 
     def on_headers_complete(self) -> None:
         """Begin a request, unless it offers an upgrade: then it is read again without."""
+        self._in_head = False
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
@@ -63,6 +69,14 @@ class EngineProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__ or error
             self.send_400_response(f"{_NOT_HTTP}: {cause}")
+        else:
+            self._bound_head(len(data))
+
+    def _bound_head(self, came: int) -> None:
+        """Refuse a head that does not end: all of it is held in memory until it does."""
+        self._head_bytes = self._head_bytes + came if self._in_head else 0
+        if self._head_bytes > _MOST_HEAD_BYTES:
+            self.send_400_response(f"line and headers of a request exceed {_MOST_HEAD_BYTES} bytes")
 
     def _head_without_offer(self) -> bytes:
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
