@@ -13,6 +13,7 @@ from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
 from qrmiddleware.config.settings import PipelineSettings, Section, Settings, anchored
+from qrmiddleware.dsl.uri import has_password
 from qrmiddleware.errors import ConfigError
 
 Location: TypeAlias = tuple[str | int, ...]
@@ -26,7 +27,6 @@ SECRETS: Final[tuple[Location, ...]] = (
 """Keys whose values come from the environment, or from a file of their own, ``KEY_file``."""
 
 _TEXTS: Final = ("password", "api_key", "token", "username")
-_PASSWORD_IN_URL: Final = re.compile(r"://[^/?#\s@]*:[^/?#\s]+@")
 _QUOTED: Final = re.compile(r"\s*'[^']{2,}'")
 _DEEPEST: Final = 32
 _MOST_VALUES: Final = 100_000
@@ -192,7 +192,7 @@ def _exposed(
             variable = ENV_PREFIX + "__".join(map(str, location)).upper()
             yield location, f"a secret has no place in the file: set {variable}, or {key}_file"
     for location, (_, value) in places.items():
-        if _PASSWORD_IN_URL.search(value):
+        if has_password(value):
             yield location, "a password has no place in the file: give it in the environment"
 
 

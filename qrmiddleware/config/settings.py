@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from qrmiddleware.dsl.uri import without_password
+from qrmiddleware.dsl.uri import has_password, without_password
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 PositiveMs = Annotated[float, Field(gt=0)]
@@ -117,6 +117,12 @@ class UpstreamSettings(Section):
         for url in urls:
             if not url.startswith(("http://", "https://")):
                 problem = f"{without_password(url)!r} is no http:// or https:// URL"
+                raise ValueError(problem)
+            if has_password(url):
+                problem = (
+                    "a URL is shown to many, and so is the password in it: set upstream.username, "
+                    "and QRMIDDLEWARE_UPSTREAM__PASSWORD in the environment"
+                )
                 raise ValueError(problem)
         return urls
 

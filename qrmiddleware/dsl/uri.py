@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote_plus
 
 _USER: Final = re.compile(r"://[^/?#]*@")
+_PASSWORD: Final = re.compile(r"://[^/?#\s@]*:[^/?#\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,8 @@ def join_target(path: str, parameters: Parameters) -> str:
 def without_password(url: str) -> str:
     """Return a URL as people may see it: without the user, whose password stands there too."""
     return _USER.sub("://…@", url)
+
+
+def has_password(text: str) -> bool:
+    """Whether a text holds a URL with a password in it."""
+    return _PASSWORD.search(text) is not None

@@ -75,7 +75,8 @@ def test_secrets_in_the_environment_are_taken_letter_by_letter():
 
 
 def test_secrets_are_not_shown(tmp_path):
-    settings = load("upstream: {username: me, password: hunter2}", tmp_path)
+    environment = {"QRMIDDLEWARE_UPSTREAM__PASSWORD": "hunter2"}
+    settings = load("upstream: {username: me}", tmp_path, environment=environment)
     both = "upstream: {username: me, password: hunter2, api_key: hunter3}"
 
     assert "hunter2" not in f"{settings!r}{settings}{settings.model_dump()}"
@@ -113,7 +114,7 @@ def test_a_missing_key_is_named_where_it_belongs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "key", "known"),
     [
-        ("listn: {}", "listn", "admin, folder, limits, listen, log, pipelines, upstream"),
+        ("listn: {}", "listn", "admin, debug, folder, limits, listen, log, pipelines, upstream"),
         ("listen: {prot: 1}", "listen.prot", "host, port, tls_cert, tls_key, workers"),
         (
             "pipelines: {shop: {merge: {polcy: rrf}}}",
