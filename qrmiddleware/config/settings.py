@@ -156,7 +156,9 @@ class DebugSettings(Section):
     def _one_token(self) -> "DebugSettings":
         given = (self.token is not None) + (self.token_file is not None)
         if given != (self.access == "token"):
-            problem = "access: token goes with one of token and token_file, and no other access does"
+            problem = (
+                "access: token goes with one of token and token_file, and no other access does"
+            )
             raise ValueError(problem)
         if self.token is not None and not self.token.get_secret_value():
             problem = "the token is empty"

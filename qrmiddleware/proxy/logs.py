@@ -11,7 +11,9 @@ import structlog
 
 from qrmiddleware.config.settings import LogSettings
 
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 """Ends of lines, terminals' commands, and what turns the direction of writing."""
 
 

@@ -62,7 +62,7 @@ def hashed(password: str) -> str:
 
 @contextmanager
 def users_in(config: Path) -> Iterator[None]:
-    """Write users and roles to files, which this build of Elasticsearch can read; it has no index for them."""
+    """Write users and roles to files: this build of Elasticsearch can make no index for them."""
     roles = {
         user: {"indices": [{"names": indices, "privileges": ["read"]}]}
         for user, indices in RIGHTS.items()
@@ -100,7 +100,9 @@ def direct(secure_elasticsearch: Engine) -> Iterator[Way]:
                 for number, word in enumerate(["laptop", "notebook", "laptop sleeve"])
                 for line in ({"index": {"_id": str(number)}}, {"title": f"{word} of {index}"})
             ]
-            assert way.ask(admin, "POST", f"/{index}/_bulk?refresh=true", rows).status == HTTPStatus.OK
+            assert (
+                way.ask(admin, "POST", f"/{index}/_bulk?refresh=true", rows).status == HTTPStatus.OK
+            )
         for user, indices in RIGHTS.items():
             known(way.ask, f"{user}:password-of-{user}", "GET", "/_security/_authenticate")
             if user != "dave":
@@ -131,7 +133,10 @@ def through(proxy, secure_elasticsearch, tmp_path_factory) -> Iterator[tuple[Way
 def seen(reply: Any) -> tuple[int, set[str]]:
     """The status, and whose documents or whose name are in a reply."""
     text = reply.data.decode()
-    words = (*(f"of {index}" for index in ("shop-a", "shop-b")), *(f'"username":"{u}"' for u in RIGHTS))
+    words = (
+        *(f"of {index}" for index in ("shop-a", "shop-b")),
+        *(f'"username":"{u}"' for u in RIGHTS),
+    )
     found = {word for word in words if word in text}
     if '"count"' in text:
         found.add(f"{json.loads(text)['count']} documents")
@@ -143,7 +148,9 @@ def test_interleaved_users_see_what_they_see_directly(direct, through):
     auths = [f"{user}:password-of-{user}" for user in RIGHTS]
     auths += ["alice:password-of-bob", "bob:wrong", "nobody:password-of-alice", ""]
     expected = {
-        (auth, target): seen(direct.ask(auth, method, target.replace("?qrm_pipeline=fused", ""), body))
+        (auth, target): seen(
+            direct.ask(auth, method, target.replace("?qrm_pipeline=fused", ""), body)
+        )
         for auth in auths
         for method, target, body in ASKED
     }

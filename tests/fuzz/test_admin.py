@@ -1,4 +1,4 @@
-"""The admin port: every route, method and odd parameter; never 500, and JSON where it is promised."""
+"""The admin port: every route, method and odd parameter; never 500, JSON where promised."""
 
 import itertools
 import json
@@ -11,10 +11,37 @@ from hypothesis import strategies as st
 from qrmiddleware.proxy.admin import AdminApp
 
 ROUTES = ("/_qrm/health/live", "/_qrm/health/ready", "/_qrm/metrics", "/_qrm/pipelines")
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get", "X")
+METHODS = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "PATCH",
+    "OPTIONS",
+    "TRACE",
+    "CONNECT",
+    "get",
+    "X",
+)
 PATHS = (
-    *(f"{route}{end}" for route in ROUTES for end in ("/", "//", "/..", "/x", "%00", "\x00", ";a=b")),
-    *("/", "", "*", "/_qrm", "/_qrm/", "/_QRM/metrics", "/_qrm/../etc/passwd", "/\ud800", "/é", "//"),
+    *(
+        f"{route}{end}"
+        for route in ROUTES
+        for end in ("/", "//", "/..", "/x", "%00", "\x00", ";a=b")
+    ),
+    *(
+        "/",
+        "",
+        "*",
+        "/_qrm",
+        "/_qrm/",
+        "/_QRM/metrics",
+        "/_qrm/../etc/passwd",
+        "/\ud800",
+        "/é",
+        "//",
+    ),
     *("/_qrm/health", "/_search", "/<script>alert(1)</script>", "/a\r\nx: y", "/" + "a" * 2_000),
 )
 QUERIES = ("", "pretty", "a=%ff&b", "?" * 50, "=&=", "format=yaml", "x" * 2_000)

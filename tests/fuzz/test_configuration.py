@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrmiddleware.config.load import load_settings
-from qrmiddleware.config.settings import ListenSettings, Settings
+from qrmiddleware.config.settings import ListenSettings
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.proxy.server import listening_socket
 from qrmiddleware.runner.upstreams import make_upstream
@@ -41,16 +42,83 @@ debug: {access: forbidden}
 log: {format: json, level: info}
 """
 ODD = (
-    *(".inf", "-.inf", ".nan", "!!int ''", "!!bool foo", "!!float ''", "!!timestamp x", "!!binary '%'"),
+    *(
+        ".inf",
+        "-.inf",
+        ".nan",
+        "!!int ''",
+        "!!bool foo",
+        "!!float ''",
+        "!!timestamp x",
+        "!!binary '%'",
+    ),
     *("null", "''", "[]", "{}", "[[]]", "{a: 1}", "0x1f", "1:1:99", "9" * 400, "9" * 5_000, "-1"),
-    *("!!python/object:os.system x", "!!set {a}", "!!omap [a: b]", "*nothing", "&a [*a]", "<<", "="),
-    *('"\\0"', '"\\ud800"', '"\\e[2J"', "2020-13-45", "2020-06-31", "true", "http://[::1", "a..b", "?"),
-    *(f'"{SECRET}', f"http://me:{SECRET}@host:9200", f"ftp://me:{SECRET}@x", "http://a:b", "http://"),
+    *(
+        "!!python/object:os.system x",
+        "!!set {a}",
+        "!!omap [a: b]",
+        "*nothing",
+        "&a [*a]",
+        "<<",
+        "=",
+    ),
+    *(
+        '"\\0"',
+        '"\\ud800"',
+        '"\\e[2J"',
+        "2020-13-45",
+        "2020-06-31",
+        "true",
+        "http://[::1",
+        "a..b",
+        "?",
+    ),
+    *(
+        f'"{SECRET}',
+        f"http://me:{SECRET}@host:9200",
+        f"ftp://me:{SECRET}@x",
+        "http://a:b",
+        "http://",
+    ),
 )
 KEYS = (
-    *("listen", "port", "host", "upstream", "urls", "password", "api_key", "pipelines", "shop", "<<"),
-    *("rewriters", "plugin", "timeout_ms", "weight", "folder", "debug", "token", "log", "1", "~", "? a"),
-    *("embedded", "merge", "policy", "index", "rewards", "fields", "[a]", "{a: b}", "2020-01-01", "''"),
+    *(
+        "listen",
+        "port",
+        "host",
+        "upstream",
+        "urls",
+        "password",
+        "api_key",
+        "pipelines",
+        "shop",
+        "<<",
+    ),
+    *(
+        "rewriters",
+        "plugin",
+        "timeout_ms",
+        "weight",
+        "folder",
+        "debug",
+        "token",
+        "log",
+        "1",
+        "~",
+        "? a",
+    ),
+    *(
+        "embedded",
+        "merge",
+        "policy",
+        "index",
+        "rewards",
+        "fields",
+        "[a]",
+        "{a: b}",
+        "2020-01-01",
+        "''",
+    ),
 )
 
 
@@ -64,7 +132,9 @@ def lines_of(seed: int) -> str:
             spots = list(re.finditer(r"(?<=: )[^\s{}\[\],][^{}\[\],\n]*", text))
             text = _put(text, rng.choice(spots).span(), rng.choice(ODD))
         elif kind < 0.8:
-            text = _put(text, rng.choice(list(re.finditer(r"\w+(?=:)", text))).span(), rng.choice(KEYS))
+            text = _put(
+                text, rng.choice(list(re.finditer(r"\w+(?=:)", text))).span(), rng.choice(KEYS)
+            )
         elif kind < 0.9:
             text += f"{rng.choice(KEYS)}: {rng.choice(ODD)}\n"
         else:
@@ -82,32 +152,39 @@ def file(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("config") / "qrmiddleware.yaml"
 
 
-def assert_read_or_refused(file: Path, data: bytes, environment=None) -> Settings | None:
-    file.write_bytes(data)
+def assert_read_or_refused(read: Callable[[], object], places: str) -> object:
+    """What is read; ``None`` where it is refused, each problem with its place."""
     try:
-        return load_settings(file, environment=environment or {})
+        return read()
     except ConfigError as error:
         said = str(error)
-        assert SECRET not in said
-        assert all(re.match(rf"{file}|environment |\w+\.\w+_file: ", line) for line in said.split("\n"))
-        return None
+    assert SECRET not in said
+    assert all(re.match(places, line) for line in said.split("\n")), said
+    return None
+
+
+def from_file(file: Path, data: bytes) -> object:
+    file.write_bytes(data)
+    places = rf"{file}|environment |\w+\.\w+_file: "
+    return assert_read_or_refused(lambda: load_settings(file, environment={}), places)
 
 
 @given(st.integers(0, 2**48).map(lines_of))
 def test_a_file_is_read_or_refused_with_its_place(file, text):
-    settings = assert_read_or_refused(file, text.encode("utf-8", "surrogatepass"))
+    settings = from_file(file, text.encode("utf-8", "surrogatepass"))
 
     if settings is not None:
         assert "inf" not in str(settings.model_dump(include={"limits", "upstream", "listen"}))
-        try:
-            make_upstream(settings.upstream.model_copy(update={"embedded": False}))
-        except ConfigError as error:
-            assert SECRET not in str(error)
+        upstream = settings.upstream.model_copy(update={"embedded": False})
+        assert_read_or_refused(lambda: make_upstream(upstream), "upstream|cannot|.*certificate")
 
 
-@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")))
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace"))
+)
 def test_any_bytes_are_read_or_refused(file, data):
-    assert_read_or_refused(file, data)
+    from_file(file, data)
 
 
 @given(st.recursive(
@@ -117,13 +194,15 @@ def test_any_bytes_are_read_or_refused(file, data):
     max_leaves=20,
 ))  # fmt: skip
 def test_any_tree_is_read_or_refused(file, tree):
-    assert_read_or_refused(file, yaml.safe_dump(tree, allow_unicode=True).encode())
+    from_file(file, yaml.safe_dump(tree, allow_unicode=True).encode())
 
 
 @given(
     st.dictionaries(
         st.lists(
-            st.sampled_from(["UPSTREAM", "URLS", "PIPELINES", "A", "PASSWORD", "LISTEN", "PORT", "", "_"]),
+            st.sampled_from(
+                ["UPSTREAM", "URLS", "PIPELINES", "A", "PASSWORD", "LISTEN", "PORT", "", "_"]
+            ),
             min_size=1,
             max_size=4,
         ).map(lambda parts: "QRMIDDLEWARE_" + "__".join(parts)),
@@ -132,15 +211,14 @@ def test_any_tree_is_read_or_refused(file, tree):
     )
 )
 def test_any_environment_is_read_or_refused_by_name(environment):
-    try:
-        load_settings(environment=environment)
-    except ConfigError as error:
-        assert SECRET not in str(error)
-        assert str(error).startswith(("environment QRMIDDLEWARE_", "configuration: "))
+    assert_read_or_refused(
+        lambda: load_settings(environment=environment), "environment QRMIDDLEWARE_|configuration: "
+    )
 
 
 @pytest.mark.parametrize(
-    "host", ["a..b", "." * 70, "a" * 80, "\0", "127.0.0.1 ", "::g", "\ud800", "127.0.0.1\r\nx", "é" * 70]
+    "host",
+    ["a..b", "." * 70, "a" * 80, "\0", "127.0.0.1 ", "::g", "\ud800", "127.0.0.1\r\nx", "é" * 70],
 )
 def test_a_host_that_can_be_none_is_refused_by_its_key(host):
     with pytest.raises(ConfigError, match=r"choose another listen\."):
@@ -156,7 +234,7 @@ def test_a_host_that_can_be_none_is_refused_by_its_key(host):
             f"b{i}: &a{i + 1} [{','.join([f'*a{i}'] * 9)}]\n" for i in range(12)
         ),
         "upstream: &x {urls: *x}",
-        "pipelines: {" + ",".join(f"p{i}: {{}}" for i in range(20_000)) + "}",
+        "pipelines: {" + ",".join(f"p{i}: {{}}" for i in range(5_000)) + "}",
         "a: '" + "x" * 3_000_000 + "'",
     ],
     ids=["deep", "dashes", "aliases of aliases", "an alias of itself", "many pipelines", "long"],
@@ -164,6 +242,6 @@ def test_a_host_that_can_be_none_is_refused_by_its_key(host):
 def test_a_bomb_costs_no_more_than_its_size(file, text):
     began = process_time()
 
-    assert_read_or_refused(file, text.encode())
+    from_file(file, text.encode())
 
     assert process_time() - began < 20

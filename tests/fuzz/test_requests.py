@@ -23,14 +23,34 @@ HEADERS = (
 )
 VALUES = (
     *("true", "default", "_none", "laptop", "0", "nan", "1e999", "-1", "", "\xff\xfe", "\x9b31m"),
-    *("gzip", "gzip;q=0", "application/cbor", "application/x-ndjson", "authorization", "\t", "a" * 9_000),
+    *(
+        "gzip",
+        "gzip;q=0",
+        "application/cbor",
+        "application/x-ndjson",
+        "authorization",
+        "\t",
+        "a" * 9_000,
+    ),
     *("application/json; charset=utf-16", "application/vnd.elasticsearch+json;compatible-with=9"),
 )
 NAMES = (
     *("q", "from", "size", "sort", "source", "filter_path", "pretty", "scroll", "qrm_pipeline"),
     *("qrm_debug", "qrm_timeout_ms", "format", "track_total_hits", "_source", "search_type"),
 )
-ANSWERS = ("*", "**", "hits.**.x", "-took", "laptop", "%7B%22a%22%3A", "%", "%ff", "9" * 30, "true", "")
+ANSWERS = (
+    "*",
+    "**",
+    "hits.**.x",
+    "-took",
+    "laptop",
+    "%7B%22a%22%3A",
+    "%",
+    "%ff",
+    "9" * 30,
+    "true",
+    "",
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +109,13 @@ def assert_no_fault(answered) -> None:
         assert not set("\r\n\0") & set(name + value)
 
 
-@given(st.data(), st.integers(0, 2**32), st.sampled_from(PATHS), st.sampled_from(["GET", "POST"]))
-def test_no_request_brings_a_fault_of_the_proxy(app, bodies, data, seed, path, method):
+@given(
+    data=st.data(),
+    seed=st.integers(0, 2**32),
+    path=st.sampled_from(PATHS),
+    method=st.sampled_from(["GET", "POST"]),
+)
+def test_no_request_brings_a_fault_of_the_proxy(app, bodies, *, data, seed, path, method):
     rng = random.Random(seed)  # noqa: S311 can be repeated
     framed = "_msearch" in path or "_bulk" in path
     body = frames(rng, lambda: data.draw(bodies)) if framed else data.draw(bodies)

@@ -33,9 +33,30 @@ PROPOSALS = {
     "c": [Restriction(text="case", excludes=True)],
 }
 PARAMETERS = (
-    *("", "q=laptop", "q=a%20AND%20b", "from=5&size=%FF", "size=99999999999999999999", "sort=_score"),
-    *("sort=price:asc", "source=%7B%7D", "track_total_hits=", "track_total_hits=%22", "filter_path=a.*"),
-    *("scroll=1m", "_source=false", "stored_fields=_none_", "from=1e9", "size=\u0661", "&&=&q", "%ff=%"),
+    *(
+        "",
+        "q=laptop",
+        "q=a%20AND%20b",
+        "from=5&size=%FF",
+        "size=99999999999999999999",
+        "sort=_score",
+    ),
+    *(
+        "sort=price:asc",
+        "source=%7B%7D",
+        "track_total_hits=",
+        "track_total_hits=%22",
+        "filter_path=a.*",
+    ),
+    *(
+        "scroll=1m",
+        "_source=false",
+        "stored_fields=_none_",
+        "from=1e9",
+        "size=\u0661",
+        "&&=&q",
+        "%ff=%",
+    ),
 )
 
 
@@ -62,19 +83,24 @@ def run(request: SearchRequest, options: Options, steps) -> object:
             step = generator.send(answer)
         except StopIteration as end:
             return end.value
-        match step:
-            case Trip(bodies):
-                for body in bodies:
-                    loads(body)
-                answer = [b'{"count":1}' if steps is count else REPLY] * len(bodies)
-            case AskRewriters():
-                answer = PROPOSALS
-            case AskFilters(_, hits):
-                answer = {"f": [False] * len(hits)}
-            case AskRewards(_, hits):
-                answer = {"r": [0.5] * len(hits)}
-            case AskExplanations(_, judged):
-                answer = {name: ["so"] * len(hits) for name, hits in judged.items()}
+        answer = answered(step, b'{"count":1}' if steps is count else REPLY)
+
+
+def answered(step, reply: bytes) -> object:
+    """What a search waits for."""
+    match step:
+        case Trip(bodies):
+            for body in bodies:
+                loads(body)
+            return [reply] * len(bodies)
+        case AskRewriters():
+            return PROPOSALS
+        case AskFilters(_, hits):
+            return {"f": [False] * len(hits)}
+        case AskRewards(_, hits):
+            return {"r": [0.5] * len(hits)}
+        case AskExplanations(_, judged):
+            return {name: ["so"] * len(hits) for name, hits in judged.items()}
 
 
 @given(st.data(), st.sampled_from(PARAMETERS))
@@ -115,13 +141,15 @@ def test_a_body_without_words_for_us_is_sent_as_it_came(bodies, data):
 
 
 @given(
-    st.data(),
-    st.sampled_from(PARAMETERS),
-    st.sampled_from(POLICIES),
-    st.sampled_from([search, count, blind_search]),
-    st.booleans(),
+    data=st.data(),
+    parameters=st.sampled_from(PARAMETERS),
+    policy=st.sampled_from(POLICIES),
+    steps=st.sampled_from([search, count, blind_search]),
+    judges=st.booleans(),
 )
-def test_any_search_that_is_ours_runs_to_its_end(bodies, data, parameters, policy, steps, judges):
+def test_any_search_that_is_ours_runs_to_its_end(
+    bodies, *, data, parameters, policy, steps, judges
+):
     request = parsed(data.draw(bodies), parameters)
     if not isinstance(request, SearchRequest):
         return
@@ -138,25 +166,59 @@ MATCH = b'{"match":{"title":"laptop"}}'
 BOMBS = {
     "deep bool": b'{"query":' + b'{"bool":{"must":' * 100_000 + MATCH + b"}}" * 100_000 + b"}",
     "deep enough to be read": b'{"query":' + b'{"bool":{"must":' * 400 + MATCH + b"}}" * 400 + b"}",
-    "deep beside the text": b'{"query":{"bool":{"must":[' + MATCH + b'],"filter":'
-    + b'{"bool":{"must":' * 440 + b"{}" + b"}}" * 440 + b"}}}",
-    "deep in the text's own clause": b'{"query":{"bool":{"must":[' + MATCH + b","
-    + b'{"bool":{"must":' * 440 + b"{}" + b"}}" * 440 + b"]}}}",
-    "deep aggregation": b'{"query":' + MATCH + b',"aggs":' + b'{"a":' * 900 + b"1" + b"}" * 900 + b"}",
+    "deep beside the text": b'{"query":{"bool":{"must":['
+    + MATCH
+    + b'],"filter":'
+    + b'{"bool":{"must":' * 440
+    + b"{}"
+    + b"}}" * 440
+    + b"}}}",
+    "deep in the text's own clause": b'{"query":{"bool":{"must":['
+    + MATCH
+    + b","
+    + b'{"bool":{"must":' * 440
+    + b"{}"
+    + b"}}" * 440
+    + b"]}}}",
+    "deep aggregation": b'{"query":'
+    + MATCH
+    + b',"aggs":'
+    + b'{"a":' * 900
+    + b"1"
+    + b"}" * 900
+    + b"}",
     "deep sort": b'{"query":' + MATCH + b',"sort":' + b"[" * 950 + b"]" * 950 + b"}",
     "unclosed": b"[" * 1_000_000,
-    "a million filters": b'{"query":{"bool":{"must":[' + MATCH + b'],"filter":['
-    + b",".join([b'{"term":{"a":1}}'] * 300_000) + b"]}}}",
-    "a million numbers": b'{"query":{"bool":{"must":[' + MATCH + b'],"filter":{"terms":{"id":['
-    + b",".join([b"123456"] * 1_000_000) + b"]}}}}}",
-    "a million keys": b'{"query":' + MATCH + b',"runtime_mappings":{'
-    + b",".join(b'"k%d":1' % number for number in range(500_000)) + b"}}",
-    "ten thousand texts": b'{"query":{"dis_max":{"queries":[' + b",".join([MATCH] * 10_000) + b"]}}}",
+    "many filters": b'{"query":{"bool":{"must":['
+    + MATCH
+    + b'],"filter":['
+    + b",".join([b'{"term":{"a":1}}'] * 100_000)
+    + b"]}}}",
+    "a million numbers": b'{"query":{"bool":{"must":['
+    + MATCH
+    + b'],"filter":{"terms":{"id":['
+    + b",".join([b"123456"] * 1_000_000)
+    + b"]}}}}}",
+    "many keys": b'{"query":'
+    + MATCH
+    + b',"runtime_mappings":{'
+    + b",".join(b'"k%d":1' % number for number in range(200_000))
+    + b"}}",
+    "ten thousand texts": b'{"query":{"dis_max":{"queries":['
+    + b",".join([MATCH] * 10_000)
+    + b"]}}}",
     "a long number": b'{"query":' + MATCH + b',"size":' + b"9" * 1_000_000 + b"}",
-    "a long number in the query": b'{"query":{"bool":{"must":[' + MATCH + b'],"boost":'
-    + b"9" * 1_000_000 + b"}}}",
-    "a long count": b'{"query":{"bool":{"should":[' + MATCH + b'],"filter":[],'
-    + b'"minimum_should_match":"' + b"9" * 1_000_000 + b'"}}}',
+    "a long number in the query": b'{"query":{"bool":{"must":['
+    + MATCH
+    + b'],"boost":'
+    + b"9" * 1_000_000
+    + b"}}}",
+    "a long count": b'{"query":{"bool":{"should":['
+    + MATCH
+    + b'],"filter":[],'
+    + b'"minimum_should_match":"'
+    + b"9" * 1_000_000
+    + b'"}}}',
     "a long text": b'{"query":{"match":{"title":"' + b"a " * 2_000_000 + b'"}}}',
     "a long query string": b'{"query":{"query_string":{"query":"' + b"\\\\" * 1_000_000 + b'"}}}',
     "half pairs": b'{"query":{"match":{"title":"\\ud800\\ud800 laptop"}},"sort":"\\udfff"}',

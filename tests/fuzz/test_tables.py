@@ -5,14 +5,23 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from qrmiddleware.errors import ConfigError
 from qrmiddleware_rewrite_table.normalise import NFKC_CASEFOLD, normalise
 from qrmiddleware_rewrite_table.sqlite_table import SqliteTable, write_table
 from qrmiddleware_rewrite_table.table import Entry
 
-from qrmiddleware.errors import ConfigError
-
 QUERIES = st.text(max_size=40) | st.sampled_from(
-    ["", "\0", "\ud800", "' OR 1=1 --", '"; DROP TABLE rewrites; --', "%", "a" * 100_000, "ﷺ" * 2_000]
+    [
+        "",
+        "\0",
+        "\ud800",
+        "' OR 1=1 --",
+        '"; DROP TABLE rewrites; --',
+        "%",
+        "a" * 100_000,
+        "ﷺ" * 2_000,
+    ]
 )
 
 
@@ -77,6 +86,7 @@ def test_a_damaged_table_is_refused_or_found_in(path, seed):
         table.find("query 7", limit=3)
         list(table.entries())
     except ConfigError as error:
-        assert str(file) in str(error)
+        if str(file) not in str(error):
+            raise
     finally:
         table.close()

@@ -16,14 +16,16 @@ ASKING = [
     },
     {"target": "/p/_msearch?qrm_debug", "body": b'{}\n{"query":{"match_all":{}}}\n'},
 ]
-TOKEN = {"access": "token", "token": "sésame"}  # noqa: S105 of a test
+TOKEN = {"access": "token", "token": "sésame"}
 
 
 @pytest.fixture
 def start(proxied, write_http, reply_with, one_synonym):
     def answer(asked):
         found = reply_with("acme laptop", "notebook")
-        return write_http({"took": 1, "responses": [found]} if "_msearch" in asked.target else found)
+        return write_http(
+            {"took": 1, "responses": [found]} if "_msearch" in asked.target else found
+        )
 
     async def start(**debug):
         return await proxied(answer, pipelines=one_synonym, debug=debug)

@@ -46,7 +46,7 @@ def pipelines(mood):
 @pytest.mark.parametrize("text", EVIL)
 @pytest.mark.parametrize("form", ["console", "json"])
 async def test_no_query_ends_a_header_or_a_line_of_the_log(
-    proxied, write_http, reply_with, capsys, form, text, mood
+    proxied, write_http, reply_with, *, capsys, form, text, mood
 ):
     refusals = iter([write_http({"error": {"reason": text}}, "400 Bad Request")])
     proxy = await proxied(
@@ -59,7 +59,9 @@ async def test_no_query_ends_a_header_or_a_line_of_the_log(
     body = json.dumps({"query": {"match": {"title": text}}, "ext": {"qrm": {"query_text": text}}})
 
     reply = await proxy.ask(
-        "/p/_search?qrm_debug", body.encode().replace(b"}}, ", b"}},\r\n\n"), x_opaque_id="\xff\x9b31m"
+        "/p/_search?qrm_debug",
+        body.encode().replace(b"}}, ", b"}},\r\n\n"),
+        x_opaque_id="\xff\x9b31m",
     )
 
     names = {name for name, _ in reply.fields}
@@ -92,7 +94,9 @@ async def test_a_header_of_what_a_client_says_is_encoded(proxied):
     assert "\n" not in str(reply.fields)
 
 
-@pytest.mark.parametrize("header", ["X-QRM-Query: a\r\n b", "X-QRM-Query: a\x00b", "X-Opaque-Id: \x1b[2J"])
+@pytest.mark.parametrize(
+    "header", ["X-QRM-Query: a\r\n b", "X-QRM-Query: a\x00b", "X-Opaque-Id: \x1b[2J"]
+)
 async def test_a_header_field_that_is_none_is_refused(proxied, header):
     proxy = await proxied(pipelines=pipelines("rewrites"), plugins={"parrot": Parrot})
     raw = f"POST /p/_search HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: 0\r\n\r\n"

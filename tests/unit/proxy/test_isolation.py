@@ -1,4 +1,4 @@
-"""Many users at once, over shared connections: each is asked for as themselves, and sees their own."""
+"""Many users at once, over shared connections: each is asked for, and answered, as themselves."""
 
 import asyncio
 import base64
@@ -39,7 +39,9 @@ def authorization(user: str, password: str = "") -> str:
 def whose(asked) -> str:
     """The user in a request's credentials; empty for none."""
     given = asked.field("authorization")
-    return base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")[0] if given else ""
+    return (
+        base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")[0] if given else ""
+    )
 
 
 def echoing(write_http, reply_with, rng):
@@ -102,10 +104,12 @@ async def client(proxy, rng, users, seen: Counter) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("own", [{}, {"username": "proxy", "password": "hush"}], ids=["none", "own"])
+@pytest.mark.parametrize(
+    "own", [{}, {"username": "proxy", "password": "hush"}], ids=["none", "own"]
+)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_nobody_is_asked_for_or_answered_as_somebody_else(
-    proxied, write_http, reply_with, capsys, seed, own
+    proxied, write_http, reply_with, *, capsys, seed, own
 ):
     rng = random.Random(seed)  # noqa: S311 tests that can be repeated
     slots = {"rewriters": [{"plugin": "synonyms"}], "rewards": [{"plugin": "remembering"}]}

@@ -15,7 +15,11 @@ from qrmiddleware.errors import ConfigError
 from qrmiddleware.proxy.admin import AdminApp
 
 MARKER = "Zq9hunter2"
-SPELLINGS = (MARKER, base64.b64encode(f"shop:{MARKER}".encode()).decode(), urllib.parse.quote(MARKER))
+SPELLINGS = (
+    MARKER,
+    base64.b64encode(f"shop:{MARKER}".encode()).decode(),
+    urllib.parse.quote(MARKER),
+)
 SEARCH = {"query": {"match": {"title": "laptop"}}, "ext": {"qrm": {"debug": True}}}
 CREDENTIALS = [
     {"QRMIDDLEWARE_UPSTREAM__USERNAME": "shop", "QRMIDDLEWARE_UPSTREAM__PASSWORD": MARKER},
@@ -33,8 +37,16 @@ IN_THE_FILE = [
     {"debug": {"access": "token", "token": MARKER}},
     {"upstream": {"urls": [f"http://shop:{MARKER}@localhost:9200"]}},
     {"upstream": {"urls": f"http://shop:{MARKER}@localhost:9200"}},
-    {"pipelines": {"a": {"rewriters": [{"plugin": "rewrite_table", "redis": f"redis://:{MARKER}@h"}]}}},
-    {"pipelines": {"a": {"rewriters": [{"plugin": "rm3", "url": f"http://a:{MARKER}@h", "fields": "t"}]}}},
+    {
+        "pipelines": {
+            "a": {"rewriters": [{"plugin": "rewrite_table", "redis": f"redis://:{MARKER}@h"}]}
+        }
+    },
+    {
+        "pipelines": {
+            "a": {"rewriters": [{"plugin": "rm3", "url": f"http://a:{MARKER}@h", "fields": "t"}]}
+        }
+    },
 ]
 
 
@@ -50,7 +62,9 @@ def run(tmp_path, config, environment, *command) -> str:
     file.write_text(yaml.safe_dump(config))
     (tmp_path / "secret").write_text(f"{MARKER}\n")
     unset = {name: None for name in os.environ if name.startswith("QRMIDDLEWARE_")}
-    done = CliRunner().invoke(build_app(), [*command, "-c", str(file)], env={**unset, **environment})
+    done = CliRunner().invoke(
+        build_app(), [*command, "-c", str(file)], env={**unset, **environment}
+    )
     return f"{done.output}{done.exception!r}{done.exc_info}"
 
 
@@ -144,7 +158,7 @@ async def answers(proxy) -> list[str]:
 )
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "500 Oh"])
 async def test_nothing_served_or_logged_has_a_secret_in_it(
-    proxied, write_http, reply_with, one_synonym, capsys, upstream, debug, status
+    proxied, write_http, reply_with, one_synonym, *, capsys, upstream, debug, status
 ):
     proxy = await proxied(
         write_http(reply_with("laptop"), status),
