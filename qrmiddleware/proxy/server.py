@@ -117,7 +117,8 @@ def listening_socket(
     except (OSError, ValueError, TypeError) as error:  # not OSError: a host that can be no name
         listener.close()
         key = "listen" if isinstance(listen, ListenSettings) else "admin"
-        what = "port" if isinstance(error, OSError) else "host"
+        named = isinstance(error, OSError) and not isinstance(error, socket.gaierror)
+        what = "port" if named else "host"
         said = getattr(error, "strerror", None) or error
         problem = f"cannot listen on {listen.host}:{port}: {said}; choose another {key}.{what}"
         raise ConfigError(problem) from error
