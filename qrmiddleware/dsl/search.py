@@ -6,6 +6,7 @@ from typing import Final, TypeGuard
 
 from msgspec import Raw
 
+from qrmiddleware.dsl.bounds import MAX_LEAVES, MAX_NUMBER, read_clause
 from qrmiddleware.dsl.merge import Slots
 from qrmiddleware.dsl.raw import Json, NotJsonError, RawObject, raw, read_object, read_value, write
 from qrmiddleware.dsl.text import TextLeaf, same_words, text_leaves
@@ -14,15 +15,6 @@ from qrmiddleware.model import Query
 
 MAX_TEXT: Final = 1_000
 """Longest text, in characters, that is worth rewriting; longer ones are pasted documents."""
-
-_MAX_NUMBER: Final = 2**31 - 1
-"""Largest ``from`` and ``size`` that engines read."""
-
-_MAX_LEAVES: Final = 256
-"""Clauses with the text that are exchanged; the work grows with the square of them."""
-
-_MAX_DEPTH: Final = 200
-"""Objects and arrays within each other that are followed; engines refuse far fewer clauses."""
 
 _URI_QUERY: Final = {
     "df": "default_field",
@@ -266,34 +258,13 @@ def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
 def _query_clause(tree: RawObject, parameters: Parameters) -> Json:
     uri_text = parameters.get("q")
     if uri_text is None:
-        return _read_clause(tree["query"]) if "query" in tree else None
+        return read_clause(tree["query"]) if "query" in tree else None
     options = {
         name: value
         for parameter, name in _URI_QUERY.items()
         if (value := parameters.get(parameter)) is not None
     }
     return {"query_string": {"query": uri_text, **options}}
-
-
-def _read_clause(data: Raw) -> Json:
-    """Read a clause whole, unless it is nested so deeply that no copy could be made of it."""
-    clause = read_value(data)
-    text = bytes(data)
-    if text.count(b"{") + text.count(b"[") > _MAX_DEPTH and _depth(clause) > _MAX_DEPTH:
-        problem = f"[query] is nested more than {_MAX_DEPTH} levels deep"
-        raise NotJsonError(problem)
-    return clause
-
-
-def _depth(tree: Json) -> int:
-    """Count the objects and arrays within each other, without recursion."""
-    depth, level = 0, [tree]
-    while level := [each for each in level if isinstance(each, dict | list)]:
-        depth += 1
-        level = [
-            part for each in level for part in (each.values() if isinstance(each, dict) else each)
-        ]
-    return depth
 
 
 def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
@@ -307,7 +278,7 @@ def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
     except (TypeError, ValueError, OverflowError) as error:
         problem = f"[{key}] is not a number"
         raise NotJsonError(problem) from error
-    if not 0 <= number <= _MAX_NUMBER:
+    if not 0 <= number <= MAX_NUMBER:
         problem = f"[{key}] is {'negative' if number < 0 else 'too large'}"
         raise NotJsonError(problem)
     return number
@@ -362,8 +333,8 @@ def _find_text(
     if not leaves:
         found = "the given text" if given is not None else "text"
         return Untouched(f"no clause in scoring position carries {found}")
-    if len(leaves) > _MAX_LEAVES:
-        return Untouched(f"the text stands in more than {_MAX_LEAVES} clauses")
+    if len(leaves) > MAX_LEAVES:
+        return Untouched(f"the text stands in more than {MAX_LEAVES} clauses")
     if any(not same_words(leaf.text, leaves[0].text) for leaf in leaves):
         return Untouched("clauses carry different texts")
     if any(leaf.has_operators for leaf in leaves):
