@@ -80,13 +80,14 @@ def _with_secrets(name: str, section: Section) -> Section:
         if path is None:
             continue
         try:
-            read[str(key)] = SecretStr(path.read_text(encoding="utf-8").strip())
+            secret = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             problem = f"{name}.{key}_file: cannot read {path}: {error}"
             raise ConfigError(problem) from error
-        if not read[str(key)]:
+        if not secret.strip():
             problem = f"{name}.{key}_file: {path} is empty"
             raise ConfigError(problem)
+        read[str(key)] = SecretStr(secret)
     return section.model_copy(update=read)
 
 
@@ -117,7 +118,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
         raise ConfigError(problem)
     lines = {location: line for location, (line, _) in places.items()}
     for location, objection in _exposed(tree, places):
-        line = lines.get(location) or lines[location[:1]]
+        line = lines.get(location) or lines.get(location[:1], 1)
         problem = f"{path}:{line}: {'.'.join(map(str, location))}: {objection}"
         raise ConfigError(problem)
     return tree, lines

@@ -132,11 +132,11 @@ class UpstreamSettings(Section):
             if getattr(self, key) is not None and getattr(self, f"{key}_file") is not None:
                 problem = f"give {key} or {key}_file, not both"
                 raise ValueError(problem)
-        has_password = self.password is not None or self.password_file is not None
-        if (self.username is None) == has_password:
+        by_password = self.password is not None or self.password_file is not None
+        if (self.username is None) == by_password:
             problem = "username and password go together"
             raise ValueError(problem)
-        if has_password and (self.api_key is not None or self.api_key_file is not None):
+        if by_password and (self.api_key is not None or self.api_key_file is not None):
             problem = "give username and password, or api_key, not both"
             raise ValueError(problem)
         return self

@@ -27,8 +27,7 @@ class EngineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._hangup = Hangup()
-        self._in_head = True
-        self._head_bytes = 0
+        self._in_head, self._ended, self._head_bytes = True, False, 0
         super().connection_made(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,12 +49,14 @@ class EngineProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request's body."""
+        self._ended = True
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Take what came in."""
         self._unset_keepalive_if_required()
+        self._ended = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
@@ -74,7 +75,8 @@ class EngineProtocol(HttpToolsProtocol):
 
     def _bound_head(self, came: int) -> None:
         """Refuse a head that does not end: all of it is held in memory until it does."""
-        self._head_bytes = self._head_bytes + came if self._in_head else 0
+        head_only = self._in_head and not self._ended
+        self._head_bytes = self._head_bytes + came if head_only else 0
         if self._head_bytes > _MOST_HEAD_BYTES:
             self.send_400_response(f"line and headers of a request exceed {_MOST_HEAD_BYTES} bytes")
 

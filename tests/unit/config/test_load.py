@@ -250,6 +250,12 @@ def test_secrets_come_from_files_of_their_own(tmp_path):
     assert settings.debug.token.get_secret_value() == "hunter2"
 
 
+def test_a_secret_that_a_merged_section_holds_is_refused_too(tmp_path):
+    text = "<<: {upstream: {username: me, password: hunter2}}\n"
+
+    assert "a secret has no place in the file" in problem(text, tmp_path)
+
+
 @pytest.mark.parametrize("content", [None, "", " \n", b"\xff"])
 def test_a_file_without_a_secret_is_refused(tmp_path, content):
     if content is not None:

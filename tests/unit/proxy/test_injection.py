@@ -1,5 +1,6 @@
 """Queries that carry headers, log lines, terminal commands or HTML: they stay queries."""
 
+import asyncio
 import json
 
 import pytest
@@ -122,6 +123,21 @@ async def test_a_long_body_is_no_long_head(proxied):
 
     assert (await proxy.ask("/_bulk", b"x" * 2**19)).status == 200
     assert (await proxy.ask("/" + "a" * 60_000, b"")).status == 200
+
+
+async def test_a_head_behind_a_long_body_counts_for_itself(proxied):
+    proxy = await proxied()
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    body = b"x" * 200_000
+    first = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    writer.write(first + b"GET / HTTP/1.1\r\nX-A: a")
+    statuses = [(await proxy.read(reader)).status]
+    writer.write(b"\r\n\r\n")
+    statuses.append((await proxy.read(reader)).status)
+    writer.close()
+
+    assert statuses == [200, 200]
 
 
 def test_people_are_shown_controls_instead_of_obeying_them(capsys):
