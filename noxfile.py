@@ -39,9 +39,22 @@ def tests(session: nox.Session) -> None:
     everything_else = (
         "not (elasticsearch or opensearch or redis or browser or gpu or ray or students)"
     )
-    pytest = ("pytest", "--ignore=tests/docs", "-m", everything_else)
+    apart = ("--ignore=tests/docs", "--ignore=tests/fuzz")
+    pytest = ("pytest", *apart, "-m", everything_else)
     uv(session, "coverage", "run", "-m", *pytest, *session.posargs)
     uv(session, "coverage", "report", "--fail-under=85")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Try odd inputs, the same every time; ``-- --hypothesis-profile=long`` tries many new ones."""
+    uv(session, "pytest", "tests/fuzz", "--hypothesis-profile=fuzz", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz_guided(session: nox.Session) -> None:
+    """Let atheris look for odd inputs: ``-- FILE::TEST -max_total_time=60``."""
+    uv(session, "--with", "atheris", "python", "tests/fuzz/guided.py", *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from qrmiddleware.config.settings import Settings
+from qrmiddleware.config.settings import DebugSettings, Settings
 from qrmiddleware.dsl.raw import NotJsonError, read_value, write
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.model import Query, Trace
@@ -44,7 +44,7 @@ async def ask_search(
     settings: Settings, search: dict[str, Any], index: str, name: str | None
 ) -> dict[str, Any]:
     """Send one search through the proxy's own application, with debug output; returns the reply."""
-    service = make_service(settings)
+    service = make_service(settings.model_copy(update={"debug": DebugSettings()}))
     service.pipelines.startup()
     await service.upstream.start()
     try:

@@ -1,19 +1,35 @@
 """Reads the configuration: flags over environment over file over defaults."""
 
+import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import yaml
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
+from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
-from qrmiddleware.config.settings import PipelineSettings, Settings, anchored
+from qrmiddleware.config.settings import PipelineSettings, Section, Settings, anchored
+from qrmiddleware.dsl.uri import has_password
 from qrmiddleware.errors import ConfigError
 
-ENV_PREFIX: Final = "QRMIDDLEWARE_"
+Location: TypeAlias = tuple[str | int, ...]
 
-Location = tuple[str | int, ...]
+ENV_PREFIX: Final = "QRMIDDLEWARE_"
+SECRETS: Final[tuple[Location, ...]] = (
+    ("upstream", "password"),
+    ("upstream", "api_key"),
+    ("debug", "token"),
+)
+"""Keys whose values come from the environment, or from a file of their own, ``KEY_file``."""
+
+_TEXTS: Final = ("password", "api_key", "token", "username")
+_QUOTED: Final = re.compile(r"\s*'[^']{2,}'")
+_DEEPEST: Final = 32
+_MOST_VALUES: Final = 100_000
 
 
 def load_settings(
@@ -42,66 +58,164 @@ def load_settings(
         origins[location] = origin
     try:
         settings = Settings.model_validate(tree)
-        return settings.model_copy(
-            update={
-                "listen": anchored(settings.listen, settings.folder),
-                "upstream": anchored(settings.upstream, settings.folder),
-            }
-        )
     except ValidationError as error:
         problems = [
             _describe(problem["loc"], problem["msg"], path, lines, origins)
             for problem in error.errors(include_url=False)
         ]
         raise ConfigError("\n".join(problems)) from error
+    return settings.model_copy(
+        update={
+            section: _with_secrets(section, anchored(getattr(settings, section), settings.folder))
+            for section in ("listen", "upstream", "debug")
+        }
+    )
+
+
+def _with_secrets(name: str, section: Section) -> Section:
+    """Return a section with the secrets that it names files for."""
+    read: dict[str, SecretStr] = {}
+    for _, key in (location for location in SECRETS if location[0] == name):
+        path = getattr(section, f"{key}_file")
+        if path is None:
+            continue
+        try:
+            secret = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"{name}.{key}_file: cannot read {path}: {error}"
+            raise ConfigError(problem) from error
+        if not secret.strip():
+            problem = f"{name}.{key}_file: {path} is empty"
+            raise ConfigError(problem)
+        read[str(key)] = SecretStr(secret)
+    return section.model_copy(update=read)
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = yaml.safe_load(text)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        places = {location: (line, value) for location, line, value in _walk(node)}
+        tree = None if node is None else loader.construct_document(node)
     except OSError as error:
         problem = f"{path}: {error.strerror}"
         raise ConfigError(problem) from error
-    except (yaml.YAMLError, ValueError) as error:  # such as a date on the 31st of June
-        problem = f"{path}: not YAML: {error}"
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        problem = f"{path}:{line}: not UTF-8"
         raise ConfigError(problem) from error
+    except RecursionError as error:
+        problem = f"{path}: nested too deeply"
+        raise ConfigError(problem) from error
+    except yaml.YAMLError as error:
+        problem = f"{path}{_place_of(error, text)}: not YAML: {_said(error)}"
+        raise ConfigError(problem) from None  # its own message shows the line, and what is in it
     if tree is None:
         return {}, {}
     if not isinstance(tree, dict):
         problem = f"{path}:1: expected keys such as upstream: and pipelines:"
         raise ConfigError(problem)
-    return tree, dict(_line_numbers(node, ()))
+    lines = {location: line for location, (line, _) in places.items()}
+    for location, objection in _exposed(tree, places):
+        line = lines.get(location) or lines.get(location[:1], 1)
+        problem = f"{path}:{line}: {'.'.join(map(str, location))}: {objection}"
+        raise ConfigError(problem)
+    return tree, lines
 
 
-def _line_numbers(node: yaml.Node | None, location: Location) -> Iterator[tuple[Location, int]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*location, key.value)
-            yield inner, key.start_mark.line + 1
-            yield from _line_numbers(value, inner)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            yield (*location, position), item.start_mark.line + 1
-            yield from _line_numbers(item, (*location, position))
+class _Loader(yaml.SafeLoader):
+    """Says where a value stands that is not what its tag says."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT
+        try:
+            return super().construct_object(node, deep=deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # it raises whatever its functions do
+            kind = node.tag.rpartition(":")[2]
+            problem = f"this is no value of the kind {kind}"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+
+
+def _place_of(error: yaml.YAMLError, text: str) -> str:
+    if isinstance(error, ReaderError):
+        return f":{text[: error.position].count(chr(10)) + 1}"
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}" if mark is not None else ""
+
+
+def _said(error: yaml.YAMLError) -> str:
+    """Say what is wrong without quoting the file: there may be a secret in it."""
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+    return _QUOTED.sub("", str(said))
+
+
+def _walk(node: yaml.Node | None) -> Iterator[tuple[Location, int, str]]:
+    """Yield the place, the line and the text of everything; repeats by an alias too.
+
+    Raises:
+        ConstructorError: If it goes too deep, or there is too much of it.
+    """
+    waiting: list[tuple[Location, yaml.Node, yaml.Node | None]] = [((), node, None)] if node else []
+    for count in itertools.count():
+        if not waiting:
+            return
+        location, value, key = waiting.pop()
+        mark = (key or value).start_mark
+        text = value.value if isinstance(value, yaml.ScalarNode) else ""
+        if count > _MOST_VALUES or len(location) > _DEEPEST or "\0" in text:
+            problem = (
+                "a text holds the character NUL"
+                if "\0" in text
+                else "too much is nested here; does an alias repeat itself?"
+            )
+            raise ConstructorError(None, None, problem, mark)
+        yield location, mark.line + 1, text
+        if isinstance(value, yaml.MappingNode):
+            waiting += [((*location, _name(name)), each, name) for name, each in value.value]
+        elif isinstance(value, yaml.SequenceNode):
+            waiting += [((*location, at), each, None) for at, each in enumerate(value.value)]
+
+
+def _name(key: yaml.Node) -> str:
+    return str(key.value) if isinstance(key, yaml.ScalarNode) else "?"
+
+
+def _exposed(
+    tree: Mapping[str, Any], places: Mapping[Location, tuple[int, str]]
+) -> Iterator[tuple[Location, str]]:
+    """Yield the secrets that stand in the file itself, and what to do instead."""
+    for location in SECRETS:
+        section, key = location
+        found = tree.get(str(section))
+        if isinstance(found, dict) and found.get(key) is not None:
+            variable = ENV_PREFIX + "__".join(map(str, location)).upper()
+            yield location, f"a secret has no place in the file: set {variable}, or {key}_file"
+    for location, (_, value) in places.items():
+        if has_password(value):
+            yield location, "a password has no place in the file: give it in the environment"
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[Location, Any, str]]:
     for name, text in sorted(environment.items()):
         if name.startswith(ENV_PREFIX) and name != f"{ENV_PREFIX}CONFIG":
             location = tuple(name.removeprefix(ENV_PREFIX).lower().split("__"))
-            secret = location[-1] in ("password", "api_key", "username")
-            yield location, text if secret else _yaml(name, text), f"environment {name}"
+            as_it_is = location[-1] in _TEXTS
+            yield location, text if as_it_is else _yaml(name, text), f"environment {name}"
 
 
 def _yaml(name: str, text: str) -> object:
     try:
-        value: object = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        problem = f"environment {name}: not YAML: {error}"
-        raise ConfigError(problem) from error
-    return value
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        for _ in _walk(node):
+            pass
+        return None if node is None else loader.construct_document(node)
+    except (yaml.YAMLError, RecursionError) as error:
+        said = _said(error) if isinstance(error, yaml.YAMLError) else "nested too deeply"
+        problem = f"environment {name}: not YAML: {said}"
+        raise ConfigError(problem) from None  # its own message shows what is in it
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[tuple[Location, Any, str]]:

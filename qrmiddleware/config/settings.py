@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from qrmiddleware.dsl.uri import has_password, without_password
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 PositiveMs = Annotated[float, Field(gt=0)]
 
@@ -16,6 +18,7 @@ class Section(BaseModel):
         extra="forbid",
         frozen=True,
         validate_default=True,
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,  # it may hold a password
     )
@@ -92,9 +95,13 @@ class UpstreamSettings(Section):
     username: str | None = None
     """User for requests that come without credentials of their own."""
     password: SecretStr | None = None
-    """Their password; best given as QRMIDDLEWARE_UPSTREAM__PASSWORD."""
+    """Their password; only as QRMIDDLEWARE_UPSTREAM__PASSWORD, never in the file."""
+    password_file: Path | None = None
+    """A file that holds it."""
     api_key: SecretStr | None = None
-    """API key (encoded) for the same; best given as QRMIDDLEWARE_UPSTREAM__API_KEY."""
+    """API key (encoded) for the same; only as QRMIDDLEWARE_UPSTREAM__API_KEY."""
+    api_key_file: Path | None = None
+    """A file that holds it."""
 
     @field_validator("urls", mode="before")
     @classmethod
@@ -109,17 +116,52 @@ class UpstreamSettings(Section):
             raise ValueError(problem)
         for url in urls:
             if not url.startswith(("http://", "https://")):
-                problem = f"{url!r} is no http:// or https:// URL"
+                problem = f"{without_password(url)!r} is no http:// or https:// URL"
+                raise ValueError(problem)
+            if has_password(url):
+                problem = (
+                    "a URL is shown to many, and so is the password in it: set upstream.username, "
+                    "and QRMIDDLEWARE_UPSTREAM__PASSWORD in the environment"
+                )
                 raise ValueError(problem)
         return urls
 
     @model_validator(mode="after")
     def _credentials(self) -> "UpstreamSettings":
-        if (self.username is None) != (self.password is None):
+        for key in ("password", "api_key"):
+            if getattr(self, key) is not None and getattr(self, f"{key}_file") is not None:
+                problem = f"give {key} or {key}_file, not both"
+                raise ValueError(problem)
+        by_password = self.password is not None or self.password_file is not None
+        if (self.username is None) == by_password:
             problem = "username and password go together"
             raise ValueError(problem)
-        if self.username is not None and self.api_key is not None:
+        if by_password and (self.api_key is not None or self.api_key_file is not None):
             problem = "give username and password, or api_key, not both"
+            raise ValueError(problem)
+        return self
+
+
+class DebugSettings(Section):
+    """``debug``: who is shown what a pipeline did with a search."""
+
+    access: Literal["allowed", "token", "forbidden"] = "allowed"
+    """Everybody who asks; only who sends the token as X-QRM-Debug-Token; nobody."""
+    token: SecretStr | None = None
+    """The token; only as QRMIDDLEWARE_DEBUG__TOKEN, never in the file."""
+    token_file: Path | None = None
+    """A file that holds it."""
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "DebugSettings":
+        given = (self.token is not None) + (self.token_file is not None)
+        if given != (self.access == "token"):
+            problem = (
+                "access: token goes with one of token and token_file, and no other access does"
+            )
+            raise ValueError(problem)
+        if self.token is not None and not self.token.get_secret_value():
+            problem = "the token is empty"
             raise ValueError(problem)
         return self
 
@@ -127,7 +169,9 @@ class UpstreamSettings(Section):
 class PluginSlot(BaseModel):
     """One plugin in its place; keys not named here are the plugin's own options."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     plugin: str
     """Entry-point name; ``qrm plugins`` lists them."""
@@ -261,6 +305,7 @@ class Settings(Section):
     upstream: UpstreamSettings = UpstreamSettings()
     pipelines: dict[str, PipelineSettings] = Field(default_factory=dict)
     limits: LimitSettings = LimitSettings()
+    debug: DebugSettings = DebugSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

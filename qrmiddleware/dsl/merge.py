@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from qrmiddleware.dsl.raw import Json
 from qrmiddleware.dsl.text import (
+    MARKS,
     Path,
     TextLeaf,
     common_clause,
@@ -23,8 +24,6 @@ from qrmiddleware.model import Boost, Restriction
 
 NAME_PREFIX: Final = "_qrm."
 """Prefix of the ``_name`` that each wording's copy carries; its position follows."""
-
-_MARKS: Final = ("_name", "inner_hits")
 
 Clause = dict[str, Json]
 
@@ -180,7 +179,7 @@ def _clause_of(wish: Boost | Restriction, slots: Slots) -> Clause:
 def _unmarked(clause: Json) -> Json:
     """Return a clause without its names and inner hits, which may stand in a query only once."""
     if isinstance(clause, dict):
-        return {key: _unmarked(part) for key, part in clause.items() if key not in _MARKS}
+        return {key: _unmarked(part) for key, part in clause.items() if key not in MARKS}
     return [_unmarked(part) for part in clause] if isinstance(clause, list) else clause
 
 
@@ -207,9 +206,13 @@ def _split(clause: Json, at: Path, leaves: Sequence[TextLeaf]) -> tuple[Clause |
     own = {key: body[key] for key in ("must", "should", "minimum_should_match") if key in body}
     shared = {key: value for key, value in body.items() if key not in own}
     must = any(leaf.path[len(at) :][:2] == ("bool", "must") for leaf in leaves)
-    explicit = str(body.get("minimum_should_match")).isdecimal() and (
-        int(body["minimum_should_match"]) > 0
-    )
+    explicit = _is_count(body.get("minimum_should_match"))
     if not shared or ("filter" in shared and not must and not explicit):
         return None, clause
     return shared, {"bool": own}
+
+
+def _is_count(value: object) -> bool:
+    """Whether ``minimum_should_match`` is a number above 0, not a share and not a condition."""
+    text = str(value) if isinstance(value, int | str) else ""
+    return text.isdecimal() and text.strip("0") != ""

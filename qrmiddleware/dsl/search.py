@@ -7,6 +7,7 @@ from typing import Final, TypeGuard
 
 from msgspec import Raw
 
+from qrmiddleware.dsl.bounds import MAX_LEAVES, MAX_NUMBER, read_clause
 from qrmiddleware.dsl.merge import Slots
 from qrmiddleware.dsl.raw import (
     Json,
@@ -47,10 +48,19 @@ _FIELD_KEYS: Final = ("fields", "docvalue_fields", "stored_fields", "script_fiel
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What one request asks of the pipeline, from ``ext.qrm``, headers or URL parameters."""
+    """What one request asks of the pipeline, from ``ext.qrm``, headers or URL parameters.
+
+    Attributes:
+        pipeline: Its name; ``None`` for the one of the index.
+        debug: Whether debug output is shown.
+        debug_refused: Why it is not although it was asked for; empty if it was not refused.
+        query_text: The user's text.
+        timeout_ms: Time for plugins.
+    """
 
     pipeline: str | None = None
     debug: bool = False
+    debug_refused: str = ""
     query_text: str | None = None
     timeout_ms: float | None = None
 
@@ -177,6 +187,8 @@ def parse_search(
         offset, size = (_number(tree, parameters, key) for key in ("from", "size"))
         counted = _counted(tree, parameters)
         hint = _ubi_query(tree) or _at_paths(tree, text_paths)
+        keeps_order = _why_ordered(tree, parameters, size)
+        single_trip = _why_single(tree, parameters) or keeps_order
     except NotJsonError as error:
         return Untouched(f"not a search body: {error}")
     found = _find_text(clause, given_text, hint)
@@ -190,8 +202,8 @@ def parse_search(
         slots=Slots(clause, leaves),
         offset=0 if offset is None else offset,
         size=10 if size is None else size,
-        keeps_order=_why_ordered(tree, parameters, size),
-        single_trip=_why_single(tree, parameters, size),
+        keeps_order=keeps_order,
+        single_trip=single_trip,
     )
 
 
@@ -258,7 +270,7 @@ def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
 def _query_clause(tree: RawObject, parameters: Parameters) -> Json:
     uri_text = parameters.get("q")
     if uri_text is None:
-        return read_strictly(read_value, tree["query"]) if "query" in tree else None
+        return read_strictly(read_clause, tree["query"]) if "query" in tree else None
     options = {
         name: value
         for parameter, name in _URI_QUERY.items()
@@ -278,8 +290,8 @@ def _number(tree: RawObject, parameters: Parameters, key: str) -> int | None:
     except (TypeError, ValueError, OverflowError) as error:
         problem = f"[{key}] is not a number"
         raise NotJsonError(problem) from error
-    if number < 0:
-        problem = f"[{key}] is negative"
+    if not 0 <= number <= MAX_NUMBER:
+        problem = f"[{key}] is {'negative' if number < 0 else 'too large'}"
         raise NotJsonError(problem)
     return number
 
@@ -333,6 +345,8 @@ def _find_text(
     if not leaves:
         found = "the given text" if given is not None else "text"
         return Untouched(f"no clause in scoring position carries {found}")
+    if len(leaves) > MAX_LEAVES:
+        return Untouched(f"the text stands in more than {MAX_LEAVES} clauses")
     if any(not same_words(leaf.text, leaves[0].text) for leaf in leaves):
         return Untouched("clauses carry different texts")
     if any(leaf.has_operators for leaf in leaves):
@@ -375,9 +389,9 @@ def _sorts_by_score(sort: Json) -> bool:
     return sort in ("_score", "_score:desc")
 
 
-def _why_single(tree: RawObject, parameters: Parameters, size: int | None) -> str:
-    """Say why a search cannot be several whose rankings are fused; empty if it can."""
+def _why_single(tree: RawObject, parameters: Parameters) -> str:
+    """Say what keeps a search from being several whose rankings are fused; empty if nothing."""
     for key in ("collapse", "knn", "rescore", "rank", "min_score", "sort"):
         if key in tree or parameters.get(key) is not None:
             return f"the search uses {key}"
-    return _why_ordered(tree, parameters, size)
+    return ""

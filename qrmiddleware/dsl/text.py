@@ -37,6 +37,9 @@ _UNESCAPABLE: Final = re.compile(r"[<>]")
 _WORD_OPERATORS: Final = re.compile(r"\b(AND|OR|NOT)\b")
 _MAX_DEPTH: Final = 64
 
+MARKS: Final = ("_name", "inner_hits")
+"""Keys that may stand in a query only once, so that copies of a clause go without."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextLeaf:
@@ -96,6 +99,8 @@ def _text_of(kind: str, body: dict[str, Json]) -> tuple[str, Path] | None:
     if len(body) != 1:
         return None
     ((field, value),) = body.items()
+    if field in MARKS:
+        return None  # a field of that name: copies of the clause would lose it
     if isinstance(value, str):
         return value, (field,)
     if isinstance(value, dict) and isinstance(value.get("query"), str):

@@ -1,8 +1,13 @@
 """URL parameters, kept as they came but for those that are taken out."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote_plus
+
+_USER: Final = re.compile(r"://[^/?#]*@")
+_PASSWORD: Final = re.compile(r"://[^/?#\s@]*:[^/?#\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +62,13 @@ def join_target(path: str, parameters: Parameters) -> str:
     """Put a request target together."""
     query_string = str(parameters)
     return f"{path}?{query_string}" if query_string else path
+
+
+def without_password(url: str) -> str:
+    """Return a URL as people may see it: without the user, whose password stands there too."""
+    return _USER.sub("://…@", url)
+
+
+def has_password(text: str) -> bool:
+    """Whether a text holds a URL with a password in it."""
+    return _PASSWORD.search(text) is not None

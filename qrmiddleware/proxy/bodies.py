@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from qrmiddleware.dsl.filter_path import filter_reply
+from qrmiddleware.dsl.filter_path import LONGEST, filter_reply
 from qrmiddleware.dsl.raw import NotJsonError, pretty, raw, read_object, write
 from qrmiddleware.dsl.search import Body
 from qrmiddleware.dsl.uri import Parameters
@@ -67,6 +67,11 @@ async def pass_on(
     request = exchange.request
     asked = request.as_it_came(received.data) if changed is None else request.with_body(changed)
     await ask_and_answer(exchange.service.upstream, asked, exchange.reply, headers)
+
+
+def can_shape(parameters: Parameters) -> bool:
+    """Whether a reply can be given the form that the client's URL asks for."""
+    return len(parameters.get("filter_path") or "") <= LONGEST
 
 
 def shaped(text: bytes, parameters: Parameters) -> bytes:

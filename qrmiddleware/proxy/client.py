@@ -259,7 +259,7 @@ class ClientReply:
 
 def error_body(status: int, kind: str, reason: str) -> bytes:
     """Write an error as Elasticsearch would."""
-    cause = {"type": kind, "reason": reason}
+    cause = {"type": kind, "reason": reason.encode(errors="replace").decode()}
     return write({"error": {"root_cause": [cause], **cause}, "status": status})
 
 

@@ -80,20 +80,35 @@ class Exchange:
         """
         request, parameters = self.request, self.request.parameters
         debug = request.header("x-qrm-debug").lower() == "true" or parameters.flag("qrm_debug")
+        debug = debug or in_body.debug
+        refusal = self._debug_refusal() if debug else ""
         timeout = parameters.get("qrm_timeout_ms") or request.header("x-qrm-timeout-ms")
         return replace(
             in_body,
             pipeline=parameters.get("qrm_pipeline")
             or _utf8(request.header("x-qrm-pipeline"))
             or in_body.pipeline,
-            debug=debug or in_body.debug,
+            debug=debug and not refusal,
+            debug_refused=refusal,
             query_text=in_body.query_text or _utf8(request.header("x-qrm-query")) or None,
             timeout_ms=_milliseconds(timeout) if timeout else in_body.timeout_ms,
         )
 
     def run(self, pipeline: Pipeline, controls: Controls) -> Run:
         """Begin a search of this request."""
-        return Run.of(pipeline, controls.timeout_ms, blocking=self.service.blocking)
+        run = Run.of(pipeline, controls.timeout_ms, blocking=self.service.blocking)
+        if controls.debug_refused:
+            run.refused["debug"] = controls.debug_refused
+        return run
+
+    def _debug_refusal(self) -> str:
+        """Say why this client is not shown debug output; empty if it may be."""
+        debug = self.service.settings.debug
+        if debug.token is None:
+            return "forbidden" if debug.access != "allowed" else ""
+        shown = self.request.header("x-qrm-debug-token").encode("latin-1")
+        fits = secrets.compare_digest(shown, debug.token.get_secret_value().encode())
+        return "" if fits else "token"
 
     async def together(self, works: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
         """Run parts of this request side by side, as many as plugins may be called at a time."""

@@ -1,14 +1,20 @@
 """Logs on standard error: for people or for machines."""
 
 import logging
+import re
 import sys
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final
 
 import structlog
 
 from qrmiddleware.config.settings import LogSettings
+
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""Ends of lines, terminals' commands, and what turns the direction of writing."""
 
 
 def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers are untyped
@@ -24,6 +30,7 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,
+            *([] if settings.format == "json" else [_in_its_line]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -38,6 +45,22 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
         theirs.handlers, theirs.propagate = [_Forwarder(log)], False
     warnings.showwarning = _warning_writer(log)
     return log
+
+
+def _in_its_line(_log: object, _method: str, event: MutableMapping[str, Any]) -> Any:  # noqa: ANN401
+    """Keep what clients and engines say from ending a line, or from steering a terminal.
+
+    A traceback keeps its lines; each is indented, so that none looks like an entry of the log.
+    """
+    for key, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if key == "exception" else [value]
+            event[key] = "\n  ".join(_CONTROLS.sub(_escaped, line) for line in lines)
+    return event
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return control[0].encode("unicode_escape").decode()
 
 
 def _warning_writer(log: Any) -> Callable[..., None]:  # noqa: ANN401 structlog's loggers are untyped

@@ -13,7 +13,7 @@ from qrmiddleware.dsl.msearch import (
 from qrmiddleware.dsl.raw import NotJsonError, RawObject, raw
 from qrmiddleware.dsl.search import Controls
 from qrmiddleware.dsl.uri import Parameters
-from qrmiddleware.proxy.bodies import Received, pass_on, receive_body, shaped
+from qrmiddleware.proxy.bodies import Received, can_shape, pass_on, receive_body, shaped
 from qrmiddleware.proxy.client import compressed
 from qrmiddleware.proxy.context import EXPECTED_ERRORS, Exchange
 from qrmiddleware.proxy.items import ItemTask
@@ -37,6 +37,9 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
         await pass_on(exchange, received)
         return
     batch = Batch(exchange, route, received, tasks)
+    if not can_shape(exchange.request.parameters):
+        await batch.pass_on()
+        return
     try:
         await batch.serve()
     except EXPECTED_ERRORS:
@@ -76,7 +79,7 @@ class Batch:
     async def serve(self) -> None:
         """Answer all items."""
         if self.route.kind == "msearch_template" and not await self._render_templates():
-            await self._pass_on()
+            await self.pass_on()
             return
         for task in self.tasks:
             task.find_text(self.exchange, self.route.index)
@@ -84,7 +87,7 @@ class Batch:
         if any(task.needs_answer for task in self.tasks):
             await self._answer()
         else:
-            await self._pass_on()
+            await self.pass_on()
             self._note("untouched")
 
     async def ask_as_it_came(self, why: str) -> None:
@@ -94,7 +97,7 @@ class Batch:
             why=why,
             request_id=self.exchange.request_id,
         )
-        await self._pass_on({"pipeline": why})
+        await self.pass_on({"pipeline": why})
         self._note(why)
 
     async def _answer(self) -> None:
@@ -153,7 +156,8 @@ class Batch:
             task.rendered = None if text is None else text.replace(b"\n", b" ")
         return None not in texts
 
-    async def _pass_on(self, skipped: dict[str, str] | None = None) -> None:
+    async def pass_on(self, skipped: dict[str, str] | None = None) -> None:
+        """Ask what the client asked, and pass the reply on."""
         changed = any(task.plain is not task.item for task in self.tasks)
         text = render_msearch([task.plain for task in self.tasks]) if changed else None
         headers = self._headers((), skipped) if any(task.run for task in self.tasks) else ()

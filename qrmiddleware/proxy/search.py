@@ -21,6 +21,7 @@ from qrmiddleware.pipeline.search import Answer, blind_search, count, search
 from qrmiddleware.pipeline.steps import Relay, Step, Trip
 from qrmiddleware.proxy.bodies import (
     Received,
+    can_shape,
     changed_body,
     pass_on,
     receive_body,
@@ -49,7 +50,8 @@ async def serve_search(exchange: Exchange, route: Route) -> None:
         return
     controls = exchange.controls(body.controls)
     pipeline = exchange.service.pipelines.select(route.index, controls.pipeline)
-    if pipeline is None or (route.kind == "count" and not pipeline.rewrite_count):
+    uncounted = route.kind == "count" and pipeline is not None and not pipeline.rewrite_count
+    if pipeline is None or uncounted or not can_shape(exchange.request.parameters):
         await pass_on(exchange, received, changed=changed_body(received, body))
         return
     run = exchange.run(pipeline, controls)

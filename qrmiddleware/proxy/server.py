@@ -114,12 +114,13 @@ def listening_socket(
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((listen.host, port))
         listener.listen(2_048)
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # not OSError: a host that can be no name
         listener.close()
         key = "listen" if isinstance(listen, ListenSettings) else "admin"
-        problem = (
-            f"cannot listen on {listen.host}:{port}: {error.strerror}; choose another {key}.port"
-        )
+        named = isinstance(error, OSError) and not isinstance(error, socket.gaierror)
+        what = "port" if named else "host"
+        said = getattr(error, "strerror", None) or error
+        problem = f"cannot listen on {listen.host}:{port}: {said}; choose another {key}.{what}"
         raise ConfigError(problem) from error
     return listener
 

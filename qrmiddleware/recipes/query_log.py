@@ -4,6 +4,7 @@ import re
 import sqlite3
 import tempfile
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
@@ -23,6 +24,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 IN_MEMORY: Final = 200_000
 """Different queries that are counted before the counts are put to disk."""
 
+_MOST_TIMES: Final = 10**12
 _ACTIONS: Final = frozenset({"index", "create"})
 _ADDRESS: Final = re.compile(r"https?:|www\.|\S@\S+\.\S|\b[\w-]+\.(?:com|net|org)\b", re.IGNORECASE)
 
@@ -110,7 +112,7 @@ def read_log(path: Path, tally: LogTally) -> Iterator[Logged]:
                     yield found
                 elif found:
                     tally.bad[found] += 1
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = f"{path}: cannot be read ({error})"
         raise ConfigError(message) from error
 
@@ -214,15 +216,22 @@ def _search(line: bytes) -> Logged | str:
     if text.lstrip().startswith("{"):
         return _from_json(line)
     query, tab, count = text.partition("\t")
-    if tab and not count.strip().isdecimal():
+    times = _count(count) if tab else 1
+    if not times:
         return "no count behind the tab"
-    return Logged(query, int(count) if tab else 1) if query.strip() else "no query"
+    return Logged(query, times) if query.strip() else "no query"
+
+
+def _count(text: str) -> int:
+    """Read how often; 0 for what is no number that anybody could have counted."""
+    digits = text.strip()
+    return int(digits) if digits.isdecimal() and len(digits) <= len(str(_MOST_TIMES)) else 0
 
 
 def _from_json(line: bytes) -> Logged | str:
     try:
         row = msgspec.json.decode(line.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "broken JSON"
     if len(row) == 1 and next(iter(row)) in _ACTIONS:
         return ""
@@ -237,7 +246,7 @@ def _from_object(row: Mapping[str, Any]) -> Logged | Literal["", "no query", "no
     count = row.get("count", 1)
     if not isinstance(query, str) or not query.strip():
         return "no query"
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST_TIMES:
         return "no count"
     return Logged(query, count)
 

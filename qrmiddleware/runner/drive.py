@@ -40,6 +40,7 @@ class Run:
         calls: Plugin calls so far.
         timings_s: Time spent by stage; trips included.
         bodies: What has been sent upstream.
+        refused: What else the client does not get, and why.
         blocking: Wait in the calling thread: there is no event loop.
         hurried: The client gave less time than is configured.
         started: When it began.
@@ -52,6 +53,7 @@ class Run:
     calls: list[Call] = field(default_factory=list)
     timings_s: dict[str, float] = field(default_factory=dict)
     bodies: list[bytes] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict[str, str])
     blocking: bool = False
     hurried: bool = False
     started: float = field(default_factory=perf_counter)
@@ -97,8 +99,8 @@ class Run:
 
     @property
     def degraded(self) -> Mapping[str, str]:
-        """Who was skipped, and why."""
-        return degraded(self.calls)
+        """Who or what was skipped, and why."""
+        return {**self.refused, **degraded(self.calls)}
 
     async def ask(self, ask: Ask) -> Mapping[str, Any]:
         """Ask a stage's plugins, all at once, and wait no longer than their share."""

@@ -5,7 +5,8 @@ calling thread, so that they run to their end at the first step.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import inspect
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
@@ -43,14 +44,28 @@ async def together(
     if len(works) < 2:  # noqa: PLR2004 one needs no company
         return [await work for work in works]
     if not blocking:
-        room = asyncio.Semaphore(at_a_time)
-        return await asyncio.gather(*(_in_turn(work, room) for work in works))
+        return await _side_by_side(works, asyncio.Semaphore(at_a_time))
     try:
         with ThreadPoolExecutor(min(len(works), _THREADS)) as threads:
             return list(threads.map(finish, works))
     finally:
         for work in works:
             work.close()
+
+
+async def _side_by_side(
+    works: Sequence[Coroutine[Any, Any, _T]], room: asyncio.Semaphore
+) -> list[_T]:
+    """Run them all; where one fails, or nobody waits any more, the others end too."""
+    tasks = [asyncio.ensure_future(_in_turn(work, room)) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task, work in zip(tasks, works, strict=True):
+            task.cancel()
+            if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                work.close()
+        raise
 
 
 async def _in_turn(work: Coroutine[Any, Any, _T], room: asyncio.Semaphore) -> _T:

@@ -6,6 +6,7 @@ from typing import cast
 from elastic_transport import NodeConfig, NodePool
 from elastic_transport.client_utils import url_to_node_config
 
+from qrmiddleware.dsl.uri import without_password
 from qrmiddleware.errors import ConfigError
 from qrmiddleware.upstream.exchange import UpstreamReply, UpstreamRequest
 from qrmiddleware.upstream.nodes import (
@@ -116,7 +117,7 @@ def _node_configs(options: ClusterOptions) -> list[NodeConfig]:
         raise ConfigError(msg)
     configs = [_node_config(url, options) for url in options.urls]
     if len(set(configs)) < len(configs):
-        msg = f"upstream.urls names a node twice: {', '.join(options.urls)}"
+        msg = f"upstream.urls names a node twice: {', '.join(map(without_password, options.urls))}"
         raise ConfigError(msg)
     return configs
 
@@ -125,10 +126,10 @@ def _node_config(url: str, options: ClusterOptions) -> NodeConfig:
     try:
         config = url_to_node_config(url, use_default_ports_for_scheme=True)
     except ValueError as error:
-        msg = f"upstream.urls: {url!r} is not a URL such as http://localhost:9200 ({error})"
+        msg = f"upstream.urls: {without_password(url)!r} is no URL such as http://localhost:9200"
         raise ConfigError(msg) from error
     if config.scheme not in ("http", "https"):
-        msg = f"upstream.urls: {url!r} starts with neither http:// nor https://"
+        msg = f"upstream.urls: {without_password(url)!r} starts with neither http:// nor https://"
         raise ConfigError(msg)
     secure = config.scheme == "https"
     headers = dict(config.headers)

@@ -27,6 +27,7 @@ _SECTIONS: Final = (
     ("pipelines.NAME.rewards[]", settings_module.RewardSlot),
     ("pipelines.NAME.merge", settings_module.MergeSettings),
     ("limits", settings_module.LimitSettings),
+    ("debug", settings_module.DebugSettings),
     ("log", settings_module.LogSettings),
 )
 _HOOK_ORDER: Final = (

@@ -23,7 +23,7 @@ TAUGHT: Final = ("--rate", "3e-4", "--batch", "16", "--at-once", "16")
 EPOCHS: Final = 2
 """Of people's pairs and as many of the rule's; more pairs are taught as many steps."""
 ALIGNED: Final = ("--rate", "1e-4", "--epochs", "2", "--batch", "16", "--at-once", "4")
-DISTILLED: Final = ("--steps", "5000", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
+DISTILLED: Final = ("--steps", "2500", "--rate", "3e-3", "--batch", "32", "--at-once", "32")
 ON_POLICY: Final = ("--on-policy-steps", "100", "--on-policy-rate", "3e-4")
 KEPT: Final = "0.8"
 """Least token F1 with what people typed of a sampled rewrite that is learnt."""

@@ -58,7 +58,7 @@ class Access:
         try:
             node: NodeConfig = url_to_node_config(self.url, use_default_ports_for_scheme=True)
         except ValueError as error:
-            problem = f"url {self.url!r} is none of an engine: {error}"
+            problem = "url is none of an engine, such as http://localhost:9200"
             raise ConfigError(problem) from error
         secure: dict[str, Any] = {}
         if node.scheme == "https":

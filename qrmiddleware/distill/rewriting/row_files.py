@@ -1,6 +1,7 @@
 """Reads and writes files of rows, one a line, as JSON."""
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar, cast
@@ -31,7 +32,7 @@ def read_rows(path: Path, kind: type[T]) -> Iterator[T]:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _row(decoder, line.removeprefix(b"\xef\xbb\xbf"), f"{path}:{number}")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = f"{path}: cannot be read: {error}"
         raise ConfigError(message) from error
 
@@ -69,7 +70,7 @@ def write_rows(path: Path, rows: Iterable[msgspec.Struct]) -> int:
 def _row(decoder: msgspec.json.Decoder[T], line: bytes, place: str) -> T:
     try:
         return decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         start = line[:_SHOWN].decode(errors="replace").strip()
         message = f"{place}: expected {_wanted(decoder.type)}, found {start!r}: {error}"
         raise ConfigError(message) from error

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Row:
         value = self.values.get(name)
         try:
             number = float(value) if isinstance(value, (str, int, float)) else math.nan
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         return number if math.isfinite(number) else math.nan
 
@@ -95,7 +96,7 @@ def open_text(file: Path) -> Iterator[TextIO]:
     except UnicodeDecodeError as error:
         message = f"{file}: not UTF-8 ({error.reason} at byte {error.start} of a block)"
         raise FormatError(message) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = f"{file}: cannot be read ({error})"
         raise FormatError(message) from error
 
@@ -118,7 +119,7 @@ def json_rows(file: Path) -> Iterator[Row]:
                 continue
             try:
                 value = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:  # no JSON, or more than can be held
                 message = f"{file}:{number}: expected a JSON object, found {_start(line)}: {error}"
                 raise FormatError(message) from error
             if not isinstance(value, dict):

@@ -100,23 +100,29 @@ def ubi_records(file: Path) -> Iterator[Row]:
 def _note(row: Row, log: _Log, clicks: frozenset[str]) -> None:
     if text := row.values.get("user_query"):
         log.texts.setdefault(row.text("query_id"), str(text))
+    action = str(row.values.get("action_name"))
     if "action_name" not in row.values:
         _note_query(row, log)
-    elif row.values["action_name"] in clicks:
+    elif action in clicks:
         if found := _pair(row):
             log.clicked.add(found)
-    elif row.values["action_name"] == "impression":
+    elif action == "impression":
         ordinal = _inside(row.values, _ORDINAL)
         if (found := _pair(row)) and ordinal is not None:
             log.seen.setdefault(found, Row(row.place, {"ordinal": ordinal}).integer("ordinal"))
 
 
 def _note_query(row: Row, log: _Log) -> None:
+    log.shown.setdefault(row.text("query_id"), shown_hits(row))
+
+
+def shown_hits(row: Row) -> list[str]:
+    """Return the doc_ids that a query showed; raises ``FormatError`` if they are no list."""
     hits = row.values.get("query_response_hit_ids") or ()
     if not isinstance(hits, Sequence) or isinstance(hits, str):
         expected = "a list in 'query_response_hit_ids'"
         raise row.wrong(expected)
-    log.shown.setdefault(row.text("query_id"), [str(hit) for hit in hits])
+    return [str(hit) for hit in hits]
 
 
 def _pair(row: Row) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from qrmiddleware.evaluation.formats.format import Source
 from qrmiddleware.evaluation.formats.rows import FormatError, Row
-from qrmiddleware.evaluation.formats.ubi import object_of, ubi_files, ubi_records
+from qrmiddleware.evaluation.formats.ubi import object_of, shown_hits, ubi_files, ubi_records
 
 WITHIN_S: Final = 1800.0
 """How long after a search what a user got is taken to be what they searched for."""
@@ -67,7 +67,7 @@ def reached_elsewhere(
         if row.values.get("action_name") in actions and (doc_id := object_of(row)):
             got[client].append(_Got(time, query_id, doc_id))
         elif "action_name" not in row.values and (text := row.values.get("user_query")):
-            shown = frozenset(map(str, row.values.get("query_response_hit_ids") or ()))
+            shown = frozenset(shown_hits(row))
             searches[client].append(_Search(time, query_id, str(text), shown))
     found: defaultdict[str, set[str]] = defaultdict(set)
     for client, items in got.items():
@@ -90,10 +90,10 @@ def _elsewhere(
 def _time(row: Row) -> float | None:
     """Return seconds since 1970."""
     told = row.values.get("timestamp")
-    if isinstance(told, int | float):
-        return told / 1_000
     try:
+        if isinstance(told, int | float):
+            return told / 1_000
         time = dt.datetime.fromisoformat(str(told))
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).timestamp()

@@ -63,7 +63,7 @@ class RowStore(Generic[T]):
     def _is_row(self, line: bytes) -> bool:
         try:
             from_line(line, self._kind)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
         return True
 

@@ -1,4 +1,5 @@
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,8 @@ def test_secrets_in_the_environment_are_taken_letter_by_letter():
 
 
 def test_secrets_are_not_shown(tmp_path):
-    settings = load("upstream: {username: me, password: hunter2}", tmp_path)
+    environment = {"QRMIDDLEWARE_UPSTREAM__PASSWORD": "hunter2"}
+    settings = load("upstream: {username: me}", tmp_path, environment=environment)
     both = "upstream: {username: me, password: hunter2, api_key: hunter3}"
 
     assert "hunter2" not in f"{settings!r}{settings}{settings.model_dump()}"
@@ -113,7 +115,7 @@ def test_a_missing_key_is_named_where_it_belongs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "key", "known"),
     [
-        ("listn: {}", "listn", "admin, folder, limits, listen, log, pipelines, upstream"),
+        ("listn: {}", "listn", "admin, debug, folder, limits, listen, log, pipelines, upstream"),
         ("listen: {prot: 1}", "listen.prot", "host, port, tls_cert, tls_key, workers"),
         (
             "pipelines: {shop: {merge: {polcy: rrf}}}",
@@ -201,3 +203,78 @@ def test_relative_paths_start_at_the_files_folder(tmp_path):
 def test_an_embedded_engines_folder_is_anchored_and_true_stays_true(tmp_path):
     assert load("upstream: {embedded: data}", tmp_path).upstream.embedded == tmp_path / "data"
     assert load("upstream: {embedded: true}", tmp_path).upstream.embedded is True
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!int ''", "!!bool foo", "!!float ''", "!!timestamp x", "&a [*a]", "*nothing", "[" * 5_000,
+     '"open', '"\\0"', "!unknown x", "\x07", "%"],
+)  # fmt: skip
+def test_any_broken_value_is_refused_with_its_line(tmp_path, value):
+    said = problem(f"log: {{level: info}}\nlisten: {value}\n", tmp_path)
+
+    assert said.startswith(f"{tmp_path / 'qrmiddleware.yaml'}:")
+    assert value.startswith("[") or re.match(r".*yaml:[23]: ", said)
+
+
+def test_aliases_of_aliases_are_refused_before_they_are_followed(tmp_path):
+    layers = "".join(f"b{i}: &a{i + 1} [{','.join([f'*a{i}'] * 9)}]\n" for i in range(12))
+
+    assert "does an alias repeat itself?" in problem(f"a: &a0 [x]\n{layers}", tmp_path)
+
+
+def test_an_alias_that_is_used_twice_is_read(tmp_path):
+    text = "pipelines:\n  a: &one {timeout_ms: 7}\n  b: *one\n"
+
+    assert load(text, tmp_path).pipelines["b"].timeout_ms == 7
+
+
+@pytest.mark.parametrize("value", [".inf", ".nan"])
+@pytest.mark.parametrize(
+    "text",
+    ["limits: {{drain_ms: {}}}", "upstream: {{timeout_ms: {}}}",
+     "pipelines: {{a: {{rewards: [{{plugin: x, weight: {}}}]}}}}"],
+)  # fmt: skip
+def test_a_number_that_is_none_is_refused(tmp_path, text, value):
+    assert "finite number" in problem(text.format(value), tmp_path)
+
+
+def test_secrets_come_from_files_of_their_own(tmp_path):
+    (tmp_path / "key").write_text("hunter2\n")
+
+    settings = load(
+        "upstream: {api_key_file: key}\ndebug: {access: token, token_file: key}\n", tmp_path
+    )
+
+    assert settings.upstream.api_key.get_secret_value() == "hunter2"
+    assert settings.debug.token.get_secret_value() == "hunter2"
+
+
+def test_a_secret_that_a_merged_section_holds_is_refused_too(tmp_path):
+    text = "<<: {upstream: {username: me, password: hunter2}}\n"
+
+    assert "a secret has no place in the file" in problem(text, tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", b"\xff"])
+def test_a_file_without_a_secret_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "key").write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    said = problem("upstream: {api_key_file: key}", tmp_path)
+
+    assert said.startswith("upstream.api_key_file: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("debug: {access: token}", "access: token goes with one of token and token_file"),
+        ("debug: {token_file: a}", "access: token goes with one of token and token_file"),
+        ("upstream: {username: me}", "username and password go together"),
+        ("upstream: {password_file: a}", "username and password go together"),
+        ("upstream: {username: me, password_file: a, api_key_file: b}", "not both"),
+    ],
+)
+def test_credentials_that_do_not_fit_each_other_are_refused(tmp_path, text, said):
+    assert said in problem(text, tmp_path)

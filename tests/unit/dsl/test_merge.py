@@ -314,3 +314,13 @@ def test_the_users_own_spelling_of_each_slot_stays():
     first, second = get_at(union, ("dis_max", "queries"))
     assert first["bool"]["must"] == [query]
     assert "Blue" in json.dumps(second)
+
+
+@pytest.mark.parametrize("needed", ["9" * 5_000, "²", "-1", "30%", "0", "00", True, 1.5, None, []])
+def test_any_minimum_of_matches_is_merged(needed):
+    match = {"match": {"title": "red shoe"}}
+    body = {"should": [match, match], "filter": [], "minimum_should_match": needed}
+
+    query = merged(slots_of({"bool": body}), [Wording("red shoe"), Wording("boot", 0.5, 1)])
+
+    assert "boot" in json.dumps(query)

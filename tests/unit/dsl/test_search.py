@@ -310,3 +310,37 @@ def test_everything_the_client_wants_under_fields_is_known():
     assert sorted(client_field_patterns(request)) == sorted(
         ["title", "date", "price", "sku", "margin", "brand", "a", "b"]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b'"sort": [' + b"9" * 5_000 + b"]", "not a search body"),
+        (b'"sort": [1e999]', "not a search body"),
+        (b'"from": 99999999999999999999999', "not a search body: [from] is too large"),
+        (b'"size": 2147483648', "not a search body: [size] is too large"),
+    ],
+)
+def test_what_cannot_be_held_is_left_to_the_engine(text, reason):
+    request = parse(b'{"query": {"match": {"title": "red shoe"}}, ' + text + b"}")
+
+    assert isinstance(request, Untouched)
+    assert request.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("depth", [201, 480])
+def test_a_query_that_is_too_deep_to_be_copied_is_left_alone(depth):
+    deep = b'{"bool":{"must":' * (depth // 2) + b"{}" + b"}}" * (depth // 2)
+    body = b'{"query":{"bool":{"must":[{"match":{"title":"red shoe"}},' + deep + b"]}}}"
+
+    assert parse(body) == Untouched(
+        "not a search body: [query] is nested more than 200 levels deep"
+    )
+
+
+def test_a_text_in_very_many_clauses_is_left_alone():
+    query = {"dis_max": {"queries": [MATCH] * 257}}
+
+    assert parse({"query": query}) == Untouched("the text stands in more than 256 clauses")
+    query["dis_max"]["queries"].pop()
+    assert texts(parse({"query": query})) == "red shoe"

@@ -185,3 +185,9 @@ def test_the_plain_clause_is_outside_nested_and_constant_score(query, anchor):
     (leaf,) = text_leaves(query)
 
     assert plain_clause(query, leaf.clauses[-1]) == anchor
+
+
+@pytest.mark.parametrize("field", ["_name", "inner_hits"])
+@pytest.mark.parametrize("value", ["red shoe", {"query": "red shoe"}])
+def test_a_field_with_the_name_of_a_mark_is_left_alone(field, value):
+    assert leaf_paths({"match": {field: value}}) == []

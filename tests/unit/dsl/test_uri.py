@@ -2,7 +2,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qrmiddleware.dsl.uri import Parameters, join_target, split_target
+from qrmiddleware.dsl.uri import (
+    Parameters,
+    has_password,
+    join_target,
+    split_target,
+    without_password,
+)
 
 QUERY_STRINGS = st.text(st.sampled_from("abq=&+%20%zz%C3%A9?;/*é"), max_size=30) | st.text()
 
@@ -64,3 +70,19 @@ def test_a_target_is_put_together_as_it_was_split(path, query_string):
 
 def test_without_parameters_there_is_no_question_mark():
     assert join_target("/_search", Parameters.parse("")) == "/_search"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "held"),
+    [
+        ("http://me:hush@host:9200/a", "http://…@host:9200/a", True),
+        ("http://me:p@ss@host", "http://…@host", True),
+        ("redis://:hush@host", "redis://…@host", True),
+        ("http://me@host", "http://…@host", False),
+        ("http://host:9200/a@b", "http://host:9200/a@b", False),
+        ("http://host/?q=a:b@c", "http://host/?q=a:b@c", False),
+    ],
+)
+def test_passwords_in_urls_are_found_and_left_out(url, shown, held):
+    assert without_password(url) == shown
+    assert has_password(url) is held

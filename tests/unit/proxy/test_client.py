@@ -1,6 +1,7 @@
 """A client's request and reply, as ASGI tells of them."""
 
 import gzip
+import json
 
 import pytest
 
@@ -120,3 +121,7 @@ def test_an_exchanged_body_leaves_without_what_described_the_old_one():
 
     assert asked.target == "/p/_search?size=1"
     assert asked.headers == [("authorization", "a"), ("content-type", "application/json")]
+
+
+def test_an_error_says_what_no_encoding_can():
+    assert json.loads(error_body(404, "not_found", "no [\ud800]"))["error"]["reason"] == "no [?]"

@@ -69,3 +69,9 @@ def test_a_plugin_that_is_not_installed_is_refused_before_anything_is_served():
 
     with pytest.raises(ConfigError, match="no plugin 'nothing' is installed"):
         make_service(flags)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 80, "\0"])
+def test_a_host_that_can_be_none_is_refused_by_its_key(host):
+    with pytest.raises(ConfigError, match=r"choose another listen\.host"):
+        listening_socket(ListenSettings(host=host, port=0))

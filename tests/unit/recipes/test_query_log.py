@@ -55,6 +55,11 @@ def test_searches_are_read_in_the_forms_that_logs_have(log, line, found):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
+        (b"hose\t" + b"9" * 5_000, "no count behind the tab"),
+        (b"hose\t" + b"9" * 30, "no count behind the tab"),
+        (b"hose\t0", "no count behind the tab"),
+        (b'{"query": "hose", "count": ' + b"9" * 30 + b"}", "no count"),
+        (b'{"query": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", "broken JSON"),
         (b"\xff\xfe", "not UTF-8"),
         (b'{"query": "ho', "broken JSON"),
         (b'{"query": "\\ud800"}', "broken JSON"),
@@ -186,3 +191,11 @@ def test_a_large_log_half_broken_takes_little_memory(log, monkeypatch):
     assert tally.bad == {"not UTF-8": 30_000}
     assert tally.distinct == 10_000
     assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b"hose\n" * 1_000)])
+def test_a_damaged_packed_log_is_said_to_be(log, packed):
+    path = log(packed[:20] + b"\xff\xff" + packed[22:], "queries.log.gz")
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        list(read_log(path, LogTally()))

@@ -1,4 +1,5 @@
 import asyncio
+import inspect
 import threading
 
 import pytest
@@ -56,6 +57,32 @@ async def test_without_an_event_loop_works_run_in_threads_of_their_own():
 async def test_a_failure_is_raised_and_the_rest_is_closed(blocking):
     with pytest.raises(ValueError, match="no"):
         await together([fail(), *(double(n) for n in range(40))], blocking=blocking)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 64])
+async def test_works_that_nobody_waits_for_any_more_end(at_a_time):
+    never = asyncio.Event()
+    works = [never.wait() for _ in range(5)]
+    waiting = asyncio.ensure_future(together(works, at_a_time=at_a_time))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(0)
+
+    assert {inspect.getcoroutinestate(work) for work in works} == {inspect.CORO_CLOSED}
+
+
+async def test_a_failure_ends_the_others():
+    never = asyncio.Event()
+    other = never.wait()
+
+    with pytest.raises(ValueError, match="no"):
+        await together([other, fail()])
+    await asyncio.sleep(0)
+
+    assert inspect.getcoroutinestate(other) == inspect.CORO_CLOSED
 
 
 async def test_no_more_run_at_a_time_than_allowed():

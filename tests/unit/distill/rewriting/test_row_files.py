@@ -65,3 +65,21 @@ def test_rows_are_counted_before_any_work_begins(tmp_path):
     assert count_rows(tmp_path / "x.jsonl", RewritePair) == 2
     with pytest.raises(ConfigError, match="cannot be read"):
         count_rows(tmp_path / "cut.jsonl.gz", RewritePair)
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"query": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", b'{"query": "\xff"}']
+)
+def test_a_line_that_cannot_be_held_is_named(tmp_path, line):
+    (tmp_path / "pairs.jsonl").write_bytes(line)
+
+    with pytest.raises(ConfigError, match=r"pairs.jsonl:1: expected a JSON object"):
+        list(read_rows(tmp_path / "pairs.jsonl", RewritePair))
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    packed = gzip.compress(b'{"query": "tv", "rewrite": "t"}\n' * 1_000)
+    (tmp_path / "pairs.jsonl.gz").write_bytes(packed[:20] + b"\xff\xff" + packed[22:])
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        list(read_rows(tmp_path / "pairs.jsonl.gz", RewritePair))

@@ -109,3 +109,24 @@ def test_the_first_line_of_what_is_no_text_is_empty(tmp_path):
     file.write_bytes(b"\xff\xfe")
 
     assert first_line(file) == ""
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 100_000 + "]" * 100_000])
+def test_json_that_cannot_be_held_is_refused_with_its_place(tmp_path, value):
+    (tmp_path / "rows.jsonl").write_text('{"a": ' + value + "}\n")
+
+    with pytest.raises(FormatError, match=r"rows.jsonl:1: expected a JSON object"):
+        list(json_rows(tmp_path / "rows.jsonl"))
+
+
+def test_a_number_too_large_for_any_use_is_no_number():
+    with pytest.raises(FormatError, match="expected a whole number"):
+        Row("f:1", {"n": 10**400}).integer("n")
+
+
+def test_a_damaged_archive_is_refused(tmp_path):
+    packed = gzip.compress(b'{"a": 1}\n' * 1_000)
+    (tmp_path / "rows.jsonl.gz").write_bytes(packed[:20] + b"\xff\xff" + packed[22:])
+
+    with pytest.raises(FormatError, match="cannot be read"):
+        list(json_rows(tmp_path / "rows.jsonl.gz"))

@@ -158,3 +158,12 @@ def test_a_file_that_is_no_json_is_no_log(tmp_path):
 
     with pytest.raises(FormatError, match="in no format that can be read"):
         load_judged(tmp_path)
+
+
+def test_an_action_that_is_no_word_is_no_click(tmp_path):
+    odd = {**event("click", "q1", "d1"), "action_name": ["click"]}
+    write(tmp_path, [query("q1", "hose", ["d1"]), odd])
+
+    judged = load_judged(tmp_path, options={"min_impressions": "1"})
+
+    assert [each.text for each in judged.queries] == ["hose"] or judged.queries == ()

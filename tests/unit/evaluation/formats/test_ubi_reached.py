@@ -62,3 +62,17 @@ def test_what_a_user_got_soon_after_and_was_not_shown_was_reached_elsewhere(log)
 def test_a_folder_without_a_log_is_refused(tmp_path):
     with pytest.raises(FormatError, match="expected files named"):
         reached_elsewhere(tmp_path)
+
+
+@pytest.mark.parametrize("time", [10**400, 1e308, "0001-01-01T00:00:00+14:00", [], True])
+def test_a_time_that_is_none_says_nothing(log, time):
+    folder = log(query("c", "q", "hose", time), event("c", "d", time))
+
+    assert reached_elsewhere(folder) in ({}, {"hose": {"d"}})
+
+
+def test_hits_that_are_no_list_are_refused_with_their_place(log):
+    folder = log({**query("c", "q", "hose", 1), "query_response_hit_ids": 7})
+
+    with pytest.raises(FormatError, match=r"ubi.ndjson:1: expected a list"):
+        reached_elsewhere(folder)

@@ -53,3 +53,14 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     wanted = "expected a JSON object with query, candidates"
     with pytest.raises(ConfigError, match=wanted), FeedbackStore(file):
         pass
+
+
+@pytest.mark.parametrize("rest", [b"[" * 100_000, b'{"query": "\xff"}'])
+def test_a_last_line_of_rubbish_is_cut_off(tmp_path, rest):
+    file = tmp_path / "feedback.jsonl"
+    with FeedbackStore(file) as store:
+        store.add(GIVEN)
+    file.write_bytes(file.read_bytes() + rest)
+
+    with FeedbackStore(file) as store:
+        assert len(store) == 1
