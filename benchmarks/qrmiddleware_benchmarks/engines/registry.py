@@ -11,11 +11,19 @@ from types import MappingProxyType
 from qrmiddleware_benchmarks.engines import folders, probes, records
 from qrmiddleware_benchmarks.engines.chromium import CHROMIUM
 from qrmiddleware_benchmarks.engines.elasticsearch import Elasticsearch
-from qrmiddleware_benchmarks.engines.engine import Engine, Launch, Options, Process, Recipe
+from qrmiddleware_benchmarks.engines.engine import (
+    Engine,
+    Fetchable,
+    Launch,
+    Options,
+    Process,
+    Recipe,
+)
 from qrmiddleware_benchmarks.engines.errors import EngineError, EngineMissingError
 from qrmiddleware_benchmarks.engines.nginx import NGINX
 from qrmiddleware_benchmarks.engines.opensearch import OpenSearch
 from qrmiddleware_benchmarks.engines.redis import REDIS
+from qrmiddleware_benchmarks.engines.rest_api_spec import REST_API_SPEC
 from qrmiddleware_benchmarks.engines.services import identify, start_services, stop_processes
 
 ENGINES: Mapping[str, Recipe] = MappingProxyType(
@@ -29,6 +37,9 @@ ENGINES: Mapping[str, Recipe] = MappingProxyType(
     }
 )
 """Every engine that this package can bring up."""
+
+FETCHABLE: Mapping[str, Fetchable] = MappingProxyType({**ENGINES, "rest-api-spec": REST_API_SPEC})
+"""Everything that it can bring onto this machine."""
 
 
 @contextmanager
