@@ -4,17 +4,19 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from api_calls import Connection, Request, Response
 
 from qrmiddleware_benchmarks.engines import probes
 from qrmiddleware_benchmarks.processes import listening
 
+SAID: Final = ("x-qrm-applied", "x-qrm-degraded")
 _ERROR: Final = 400
 HOST: Final = "127.0.0.1"
 PIPELINES: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -39,13 +41,15 @@ class Arm:
 
     Attributes:
         name: As in the report.
-        connection: To the proxy, or to the engine itself.
+        url: Of the proxy, or of the engine itself.
+        connection: To there.
         noted: Replies by what the proxy says of them in ``X-QRM-Applied`` and
             ``X-QRM-Degraded``, and by status if that is an error.
         asked: Targets of the requests.
     """
 
     name: str
+    url: str
     connection: Connection
     noted: Counter[str] = field(default_factory=Counter[str])
     asked: list[str] = field(default_factory=list[str])
@@ -54,15 +58,22 @@ class Arm:
         """Ask, and note what the proxy says it did."""
         self.asked.append(request.target)
         response = self.connection.send(request)
-        error = f", {response.status}" if response.status >= _ERROR else ""
-        for header in ("x-qrm-applied", "x-qrm-degraded"):
-            self.noted.update(f"{said}{error}" for said in response.values(header))
+        said = (value for name in SAID for value in response.values(name))
+        self.noted.update(noted(request.target, response.status, said))
         return response
 
     def forget(self) -> None:
-        """Begin the notes anew."""
+        """Begin anew: no notes, and no connection that was closed while others were asked."""
         self.noted.clear()
         self.asked.clear()
+        self.connection.close()
+
+
+def noted(target: str, status: int, said: Iterable[str]) -> list[str]:
+    """Add to what the proxy says of a reply where it may be an error: there, or in an item."""
+    if status < _ERROR and not urlsplit(target).path.endswith("/_msearch"):
+        return list(said)
+    return [f"{each}, {'msearch' if status < _ERROR else status}" for each in said]
 
 
 @contextmanager
@@ -90,7 +101,7 @@ def arms_before(engine_url: str, folder: Path) -> Iterator[dict[str, Arm]]:
             command = (str(Path(sys.executable).with_name("qrm")), "serve", "--config", str(file))
             stack.enter_context(listening(command, port, env=environment))
             urls[name] = f"http://{HOST}:{port}"
-        arms = {name: Arm(name, Connection(url)) for name, url in urls.items()}
+        arms = {name: Arm(name, url, Connection(url)) for name, url in urls.items()}
         for arm in arms.values():
             stack.callback(arm.connection.close)
         yield arms

@@ -1,9 +1,10 @@
-"""Runs OpenSearch's own tests against it: direct, and through the proxy in several set-ups.
+"""Holds the proxy against other people's tests: they must end through it as they end directly.
 
     uv run python tests/conformance/run.py            # some two minutes
     uv run python tests/conformance/run.py --whole    # every case
     uv run python tests/conformance/run.py --only 'search/10_.*'
 
+OpenSearch is asked what its own YAML tests ask, Elasticsearch what ours ask by elasticsearch-py.
 Ends with exit code 1 if any case has another verdict through the proxy than directly.
 """
 
@@ -13,24 +14,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from api_calls import Connection, Request
 from arms import DIRECT, Arm, arms_before
+from client_session import compare
 from findings import Findings, Verdicts, found, note, read_journal, write_findings
 from selection import in_short_form
 from wiping import wipe
 from yaml_runner import Outcome, run_case
 from yaml_suite import Case, Suite, read_suite
 
-from qrmiddleware_benchmarks.engines import Engine, running
+from qrmiddleware_benchmarks.engines import running
 from qrmiddleware_benchmarks.engines.rest_api_spec import REST_API_SPEC
 
-RESULT: Final = Path(__file__).with_name("opensearch.json")
+RESULTS: Final = {
+    name: Path(__file__).with_name(f"{name}.json") for name in ("opensearch", "elasticsearch")
+}
+"""Where the findings on an engine are kept."""
+
 REPEATS: Final = 10
 _HEAP_MB: Final = 1024
 
@@ -72,40 +79,44 @@ class Bench:
 
 
 @contextmanager
-def bench(suite: Suite) -> Iterator[Bench]:
-    """Start the engine and the proxies."""
+def engine_and_arms(name: str) -> Iterator[tuple[Connection, dict[str, Arm], str]]:
+    """Start an engine and the proxies; yields a connection to clean up, the arms, its version."""
     with (
-        running("opensearch", heap_mb=_HEAP_MB) as engine,
+        running(name, heap_mb=_HEAP_MB) as engine,
         tempfile.TemporaryDirectory(prefix="qrm-conformance-") as folder,
         arms_before(engine.url, Path(folder)) as arms,
+        closing(Connection(engine.url)) as own,
     ):
-        own = Connection(engine.url)
-        yield Bench(suite, arms, own, version_of(engine))
-        own.close()
+        nodes = own.send(Request("GET", "/_nodes/_local", {})).body["nodes"]
+        yield own, arms, next(iter(nodes.values()))["version"]
 
 
-def version_of(engine: Engine) -> str:
-    """Ask an engine for its version."""
-    version: str = Connection(engine.url).send(Request("GET", "/", {})).body["version"]["number"]
-    return version
-
-
-def run(cases: Sequence[Case], suite: Suite, journal: Path) -> Findings:
-    """Run cases by all arms; those that the journal holds are not run again."""
+def run_suite(cases: Sequence[Case], suite: Suite, journal: Path) -> Findings:
+    """Run YAML cases against OpenSearch; those that the journal holds are not run again."""
     done = {each.path for each in read_journal(journal)} if journal.exists() else set[str]()
-    with bench(suite) as ready:
+    with engine_and_arms("opensearch") as (own, arms, version):
+        bench = Bench(suite, arms, own, version)
         for number, case in enumerate(cases, 1):
             if case.path not in done:
-                each = ready.verdicts(case)
+                each = bench.verdicts(case)
                 note(each, journal)
                 tell(f"{number}/{len(cases)} {each.summary}  {case.path}", lasting=each.differs)
-        wanted = {case.path for case in cases}
-        return found(
-            [each for each in read_journal(journal) if each.path in wanted],
-            suite=f"rest-api-spec {REST_API_SPEC.version}",
-            engine=f"OpenSearch {ready.version}",
-            date=datetime.now(UTC).date().isoformat(),
-        )
+    wanted = {case.path for case in cases}
+    verdicts = [each for each in read_journal(journal) if each.path in wanted]
+    return findings_of(verdicts, f"rest-api-spec {REST_API_SPEC.version}", f"OpenSearch {version}")
+
+
+def run_client_cases() -> Findings:
+    """Run the cases of elasticsearch-py against Elasticsearch."""
+    with engine_and_arms("elasticsearch") as (own, arms, version):
+        verdicts = compare(arms, own)
+    suite = f"elasticsearch-py {metadata.version('elasticsearch')}"
+    return findings_of(verdicts, suite, f"Elasticsearch {version}")
+
+
+def findings_of(verdicts: Sequence[Verdicts], suite: str, engine: str) -> Findings:
+    """Sum up, with today's date."""
+    return found(verdicts, suite=suite, engine=engine, date=datetime.now(UTC).date().isoformat())
 
 
 def tell(line: str, *, lasting: bool) -> None:
@@ -122,28 +133,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        "--whole", action="store_true", help="every case, not only the short form's"
-    )
-    parser.add_argument("--only", default="", help="cases whose path this pattern fits")
+    parser.add_argument("--whole", action="store_true", help="every case of the suite")
+    parser.add_argument("--only", default="", help="cases of the suite whose path fits")
+    parser.add_argument("--engine", choices=RESULTS, help="this engine only")
     parser.add_argument("--journal", type=Path, help="go on where a run with this file broke off")
-    parser.add_argument("--keep", type=Path, help=f"keep what was found, such as in {RESULT.name}")
+    parser.add_argument("--keep", action="store_true", help="for the page of the documentation")
     options = parser.parse_args()
+    wrong = False
+    for engine, result in RESULTS.items():
+        if options.engine in {None, engine}:
+            findings = run_client_cases() if engine == "elasticsearch" else run_chosen(options)
+            print(findings.summary())  # noqa: T201 a script's output
+            wrong = wrong or bool(findings.problems())
+            if options.keep:
+                write_findings(findings, result)
+    return int(wrong)
+
+
+def run_chosen(options: argparse.Namespace) -> Findings:
+    """Run the cases of the suite that the command line wants; the short form's, if it says none."""
     if not REST_API_SPEC.fetched():
         REST_API_SPEC.fetch(install=False, verbose=False)
     suite = read_suite(REST_API_SPEC.jar)
+    chosen = options.whole or options.only
+    fitting = re.compile(options.only)
     cases = [
-        case
-        for case in suite.cases
-        if re.match(options.only, case.path)
-        and (options.whole or options.only or in_short_form(case))
+        case for case in suite.cases if fitting.match(case.path) and (chosen or in_short_form(case))
     ]
     with tempfile.TemporaryDirectory(prefix="qrm-conformance-") as folder:
-        findings = run(cases, suite, options.journal or Path(folder) / "journal.jsonl")
-    if options.keep:
-        write_findings(findings, options.keep)
-    print(findings.summary())  # noqa: T201 a script's output
-    return 1 if findings.problems() else 0
+        return run_suite(cases, suite, options.journal or Path(folder) / "journal")
 
 
 if __name__ == "__main__":

@@ -169,6 +169,22 @@ def test_a_head_request_says_whether_it_is_there(status, step):
     assert outcome.verdict == "pass", outcome.reason
 
 
+def test_an_empty_text_is_a_text():
+    outcome, _ = run(
+        '"Case":\n  - do: {search: {index: a}}\n  - match: {$body: "/^$/"}\n',
+        Response(200, [], "", ""),
+    )
+
+    assert outcome.verdict == "pass", outcome.reason
+
+
+def test_of_several_calls_in_one_step_the_last_is_made():
+    outcome, asked = run('"Case":\n  - do: {index: {index: a, id: 1}, search: {index: b}}\n')
+
+    assert outcome.verdict == "pass"
+    assert asked == [("POST", "/b/_search", None)]
+
+
 @pytest.mark.parametrize(
     ("expected", "verdict"),
     [
@@ -230,7 +246,13 @@ def test_a_case_that_is_not_for_this_engine_or_runner_is_skipped(skip):
 
 
 @pytest.mark.parametrize(
-    "skip", ["features: [headers, warnings]", "version: ' - 3.7.99'", "version: ' - 7.3.99'"]
+    "skip",
+    [
+        "features: [headers, warnings]",
+        "features: 'headers, node_selector'",
+        "version: ' - 3.7.99'",
+        "version: ' - 7.3.99'",
+    ],
 )
 def test_a_case_that_is_for_this_engine_and_runner_is_run(skip):
     outcome, _ = run(f'"Case":\n  - skip: {{{skip}}}\n  - do: {{search: {{index: a}}}}\n')

@@ -95,6 +95,7 @@ class _Runner:
     at: str = ""
     stash: dict[str, Any] = field(default_factory=dict[str, Any])
     response: Response | None = None
+    method: str = ""
 
     def run(self, steps: Iterable[Step]) -> None:
         for number, (verb, what) in enumerate(steps, start=1):
@@ -131,8 +132,8 @@ class _Runner:
 
     def _skip(self, what: Mapping[str, Any]) -> None:
         features = what.get("features", [])
-        lacking = {features} if isinstance(features, str) else set(features)
-        if lacking := lacking - FEATURES:
+        needed = re.split(r",\s*", features) if isinstance(features, str) else features
+        if lacking := set(needed) - FEATURES:
             problem = f"needs {', '.join(sorted(lacking))}"
             raise SkippedError(problem)
         ranges = str(what.get("version") or "")
@@ -142,9 +143,9 @@ class _Runner:
 
     def _do(self, what: Mapping[str, Any]) -> None:
         options = {key: what[key] for key in what if key in _OPTIONS}
-        ((api, arguments),) = ((key, what[key]) for key in what if key not in _OPTIONS)
+        api = [key for key in what if key not in _OPTIONS][-1]  # of several, as OpenSearch does
         self._select_node(options.get("node_selector", {}))
-        arguments = filled(dict(arguments or {}), self.stash)
+        arguments = filled(dict(what[api] or {}), self.stash)
         ignored = arguments.pop("ignore", [])
         headers = filled(options.get("headers", {}), self.stash)
         catch = options.get("catch", "")
@@ -155,7 +156,7 @@ class _Runner:
             if catch == "param":
                 return
             raise
-        self.response = self.send(request)
+        self.response, self.method = self.send(request), request.method
         self.at += f" ({request.method} {request.target})"
         expected = [ignored] if isinstance(ignored, int | str) else list(ignored)
         self._check_status(self.response, catch, [int(each) for each in expected], request.method)
@@ -218,7 +219,7 @@ class _Runner:
         if self.response is None:
             problem = "there is no response"
             raise CheckError(problem)
-        if path in {"", "$body"} and not self.response.text:  # of a HEAD: whether it is there
+        if path in {"", "$body"} and self.method == "HEAD":  # it says whether something is there
             return self.response.status in _OK
         return look_up(self.response.body, path, self.stash)
 
