@@ -17,6 +17,7 @@ _PASSING: Final = frozenset(
         "uuid",
         "index_uuid",
         "creation_date",
+        "index.creation_date",
         "created_date_millis",
         "modified_date_millis",
         "start_time_in_millis",
@@ -58,7 +59,7 @@ def comparable(kept: Kept, *, shape: bool) -> dict[str, Any]:
         shape: Keep only names and types of what it says.
     """
     call, meta, data = kept
-    kind = meta.headers.get("content-type", "")
+    kind = meta.headers.get("content-type") or ""
     body: Any = data.decode()
     if body and "json" in kind:
         body = json.loads(body)
@@ -89,8 +90,8 @@ def first_difference(one: Any, other: Any, path: str = "") -> str:
         return ""
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         pairs = zip(one, other, strict=True)
-        found = (first_difference(*pair, f"{path}.{at}") for at, pair in enumerate(pairs))
-        return next(filter(None, found), "")
+        every = (first_difference(*pair, f"{path}.{at}") for at, pair in enumerate(pairs))
+        return next(filter(None, every), "")
     return "" if one == other else f"{path}: {one!r:.300} and {other!r:.300}"
 
 

@@ -246,13 +246,14 @@ CASES.extend(ClientCase(f"search_{name}", "search", _says(o)) for name, o in OPT
 
 @case("search")
 def search_by_url(client: Elasticsearch) -> None:
-    for options in (
+    asked: tuple[dict[str, Any], ...] = (
         {"q": "shoes"},
         {"q": "title:shoes", "df": "title"},
         {"q": "red shoes", "df": "title", "default_operator": "AND", "size": 3},
         {"q": "shoes AND (", "df": "title"},
         {"q": "shoes", "df": "title", "sort": "price:asc", "source_includes": "title"},
-    ):
+    )
+    for options in asked:
         lenient(client).search(index=SHOP, **options)
         lenient(client).count(index=SHOP, **{k: options[k] for k in options.keys() & {"q", "df"}})
 
@@ -283,7 +284,7 @@ def search_templates_without_their_module(client: Elasticsearch) -> None:
     source = '{"query": {"match": {"title": "{{t}}"}}}'
     lenient(client).search_template(index=SHOP, source=source, params={"t": "shoes"})
     lenient(client).render_search_template(source=source, params={"t": "shoes"})
-    searches = [{"index": SHOP}, {"source": source, "params": {"t": "shoes"}}]
+    searches: list[Any] = [{"index": SHOP}, {"source": source, "params": {"t": "shoes"}}]
     lenient(client).msearch_template(search_templates=searches)
 
 

@@ -37,7 +37,14 @@ class Verdicts:
     @property
     def stable(self) -> bool:
         """Whether the engine itself always gave the same verdict."""
-        return {each.verdict for each in self.again} <= {self.outcomes[DIRECT].verdict}
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """The engine's reason for another verdict than its first; empty if it gave one only."""
+        first = self.outcomes[DIRECT].verdict
+        others = (f"{each.verdict} {each.reason}" for each in self.again if each.verdict != first)
+        return next(others, "")
 
     @property
     def differs(self) -> bool:
@@ -58,9 +65,10 @@ class Findings:
         suite: Name and version of the suite.
         engine: Name and version of the engine.
         date: When, in UTC, ISO 8601.
-        seconds: How long it took, engine and proxies started.
+        seconds: How long all cases took by all arms.
         groups: By API and arm, how many cases passed, failed and were skipped.
-        unstable: Cases of which the engine itself gives two verdicts; counted nowhere else.
+        unstable: Cases of which the engine itself gives two verdicts, with its other reason;
+            they are counted nowhere else.
         failing: Cases that the engine itself fails, with the reason.
         differing: Cases of which the proxy changes the verdict, with the arms' reasons.
         applied: By arm, replies by what the proxy says that it did, or had to leave; with the
@@ -72,7 +80,7 @@ class Findings:
     date: str
     seconds: float
     groups: dict[str, dict[str, Counts]]
-    unstable: list[str] = field(default_factory=list[str])
+    unstable: dict[str, str] = field(default_factory=dict[str, str])
     failing: dict[str, str] = field(default_factory=dict[str, str])
     differing: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     applied: dict[str, Counts] = field(default_factory=dict[str, Counts])
@@ -84,14 +92,17 @@ class Findings:
             total.update(arms[arm])
         return dict(total)
 
+    @property
+    def rewrote(self) -> bool:
+        """Whether the identity pipeline had anything to do."""
+        return any("rewrite" in said for said in self.applied.get("identity", {}))
+
     def problems(self) -> list[str]:
-        """Say what must not be: cases that the proxy changes, a pipeline that did nothing."""
+        """Say what must not be: verdicts that the proxy changes, rendered searches refused."""
         wrong = [
             f"{path}\n" + "\n".join(f"    {arm}: {reason}" for arm, reason in arms.items())
             for path, arms in self.differing.items()
         ]
-        if not any("rewrite" in said for said in self.applied.get("identity", {})):
-            wrong.append("the identity pipeline rewrote no search")
         wrong += [
             f"the {arm} pipeline was not gone through: {said}, {count} times"
             for arm, counts in self.applied.items()
@@ -104,9 +115,9 @@ class Findings:
         """Say in a few lines what was found."""
         counts = [f"{arm}: {_told(self.totals(arm))}" for arm in ARMS]
         noted = [f"{arm} said: {_told(said)}" for arm, said in self.applied.items() if said]
-        unstable = [f"unstable: {path}" for path in self.unstable]
-        lines = [f"{self.suite} on {self.engine}, {self.seconds:.0f} s", *counts, *noted, *unstable]
-        return "\n".join([*lines, *self.problems()])
+        unstable = [f"unstable: {path}: {why}" for path, why in self.unstable.items()]
+        head = f"{self.suite} on {self.engine}, {self.seconds:.0f} s"
+        return "\n".join([head, *counts, *noted, *unstable])
 
 
 def _told(counts: Counts) -> str:
@@ -135,7 +146,7 @@ def found(verdicts: Sequence[Verdicts], **told: Any) -> Findings:
             group: {arm: dict(counts) for arm, counts in arms.items()}
             for group, arms in groups.items()
         },
-        unstable=[each.path for each in verdicts if not each.stable],
+        unstable={each.path: each.doubt for each in verdicts if not each.stable},
         failing={
             each.path: each.outcomes[DIRECT].reason
             for each in settled

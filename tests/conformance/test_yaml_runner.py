@@ -238,7 +238,13 @@ def test_teardown_comes_after_a_failure_and_may_fail_itself():
 )
 def test_a_case_that_is_not_for_this_engine_or_runner_is_skipped(skip):
     outcome, asked = run(
-        f'"Case":\n  - skip: {{{skip}, reason: "so it is"}}\n  - do: {{search: {{index: a}}}}\n'
+        f"""
+        setup:
+          - do: {{search: {{index: a}}}}
+        ---
+        "Case":
+          - skip: {{{skip}, reason: "so it is"}}
+        """
     )
 
     assert (outcome.verdict, asked) == ("skip", [])

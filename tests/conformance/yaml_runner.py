@@ -73,6 +73,7 @@ def run_case(case: Case, suite: Suite, send: Send, *, version: str) -> Outcome:
     """
     runner = _Runner(case.path, suite, send, version)
     try:
+        runner.skip((*case.setup, *case.steps))
         runner.run(case.setup)
         runner.forget()
         runner.run(case.steps)
@@ -97,6 +98,12 @@ class _Runner:
     response: Response | None = None
     method: str = ""
 
+    def skip(self, steps: Iterable[Step]) -> None:
+        """Skip the case before anything is done, if any of its steps says so."""
+        for verb, what in steps:
+            if verb == "skip":
+                self._skip(what)
+
     def run(self, steps: Iterable[Step]) -> None:
         for number, (verb, what) in enumerate(steps, start=1):
             self.at = f"step {number}, {verb}"
@@ -116,7 +123,7 @@ class _Runner:
     def _run_step(self, verb: str, what: Any) -> None:
         match verb:
             case "skip":
-                self._skip(what)
+                pass  # it was looked at before
             case "do":
                 self._do(what)
             case "set":

@@ -51,6 +51,7 @@ def running(
     heap_mb: int = 512,
     upstream: str = "",
     fetch: bool = True,
+    data: Path | None = None,
 ) -> Iterator[Engine]:
     """Run an engine for the length of a ``with`` block, with data of its own.
 
@@ -64,6 +65,7 @@ def running(
         heap_mb: Heap of an engine that runs on Java.
         upstream: URL that nginx passes requests to.
         fetch: Fetch it if it is not on this machine yet.
+        data: Folder to keep its data below, such as one in memory.
 
     Raises:
         EngineMissingError: If it is not on this machine, and is not to be or cannot be
@@ -76,8 +78,9 @@ def running(
     require(name, fetch=fetch)
     options = Options(port or probes.free_port(), security, heap_mb, upstream)
     home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folders.run_folder()))
+    kept = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=data)) if data else home
     try:
-        launch = ENGINES[name].prepare(home, options)
+        launch = ENGINES[name].prepare(kept, options)
         log = home / "output.log"
         started = start_services(launch, log)
         engine = _engine(name, launch, log, identify(started))
@@ -89,7 +92,8 @@ def running(
             for process in started:
                 process.poll()
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        for folder in {home, kept}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def require(name: str, *, fetch: bool) -> None:
