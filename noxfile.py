@@ -76,6 +76,12 @@ def e2e(session: nox.Session) -> None:
     uv(session, "pytest", "-m", engines, "-rs", "--durations=10", *session.posargs)
 
 
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Hold the proxy against other people's tests; ``-- --whole`` runs every case."""
+    uv(session, "python", "tests/conformance/run.py", *session.posargs)
+
+
 @nox.session(name="bench_smoke")
 def bench_smoke(session: nox.Session) -> None:
     """Run every benchmark for a moment, and check what must always hold; never times."""

@@ -1,6 +1,5 @@
 """``_search`` bodies: found to be ours or not, and written again with another query."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
@@ -14,7 +13,6 @@ from qrmiddleware.dsl.raw import (
     NotJsonError,
     RawObject,
     raw,
-    read_array,
     read_object,
     read_strictly,
     read_value,
@@ -43,7 +41,8 @@ _PAGE_PARAMETERS: Final = frozenset({"from", "size"})
 _SOURCE_PARAMETERS: Final = frozenset(
     {"_source", "_source_includes", "_source_excludes", "stored_fields"}
 )
-_FIELD_KEYS: Final = ("fields", "docvalue_fields", "stored_fields", "script_fields")
+_OWN_FORM_KEYS: Final = ("docvalue_fields", "stored_fields", "script_fields")
+"""Keys that bring values under a hit's ``fields`` that ``fields`` would spell otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +112,17 @@ class SearchRequest:
             (source is None or bytes(source) == b"true")
             and "stored_fields" not in self.tree
             and not self.parameters.any_of(_SOURCE_PARAMETERS)
+        )
+
+    @property
+    def no_source(self) -> bool:
+        """Whether hits come without ``_source`` because ``stored_fields`` names others only."""
+        stored = _field_patterns(self, ("stored_fields",))
+        return bool(
+            ("stored_fields" in self.tree or self.parameters.get("stored_fields") is not None)
+            and "_source" not in stored
+            and "_source" not in self.tree
+            and not self.parameters.any_of(_SOURCE_PARAMETERS - {"stored_fields"})
         )
 
 
@@ -235,9 +245,11 @@ def render_search(
     if size is not None:
         tree["size"] = raw(size)
     if fields:
-        with contextlib.suppress(NotJsonError):  # the engine will say that it is no array
-            asked = read_array(tree["fields"]) if "fields" in tree else []
-            tree["fields"] = raw([*asked, *fields])
+        asked = read_value(tree["fields"]) if "fields" in tree else []
+        if isinstance(asked, list):  # else the engine will say that it is none
+            tree["fields"] = raw([*fields, *asked])  # of two formats, the last one counts
+        if request.no_source:  # with fields, Elasticsearch 9.2 would bring it
+            tree.setdefault("_source", raw(False))
     for key, value in (extra or {}).items():
         tree[key] = raw(value)
     return write(tree)
@@ -256,8 +268,21 @@ def rendered_parameters(request: SearchRequest, *, paged: bool) -> Parameters:
 
 def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
     """Return the patterns of all that the client wants under a hit's ``fields``."""
+    return _field_patterns(request, ("fields", *_OWN_FORM_KEYS))
+
+
+def own_form_patterns(request: SearchRequest) -> tuple[str, ...]:
+    """Return the patterns of what the client wants there in a form of its own.
+
+    Of metadata there is none: ``stored_fields: [_id]`` is a way to want no more.
+    """
+    patterns = _field_patterns(request, _OWN_FORM_KEYS)
+    return tuple(pattern for pattern in patterns if not pattern.startswith("_"))
+
+
+def _field_patterns(request: SearchRequest, keys: Sequence[str]) -> tuple[str, ...]:
     patterns: list[str] = []
-    for key in _FIELD_KEYS:
+    for key in keys:
         if key in request.tree:
             asked = read_value(request.tree[key])
             for item in asked if isinstance(asked, list | dict) else [asked]:

@@ -26,3 +26,11 @@ def matches(name: str, pattern: str) -> bool:
 def matches_any(name: str, patterns: Iterable[str]) -> bool:
     """Whether one of the patterns stands for ``name``."""
     return any(matches(name, pattern) for pattern in patterns)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there can be a name that both patterns stand for; rather yes where it is unclear."""
+    if "*" not in one or "*" not in other:
+        return matches(one, other) or matches(other, one)
+    begins, also = (pattern.split("*", 1)[0] for pattern in (one, other))
+    return begins.startswith(also) or also.startswith(begins)

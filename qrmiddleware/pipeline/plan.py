@@ -1,7 +1,7 @@
 """``prepare``: what to ask the engine, decided before it is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from qrmiddleware.dsl.merge import (
@@ -13,7 +13,8 @@ from qrmiddleware.dsl.merge import (
     supplement,
 )
 from qrmiddleware.dsl.raw import Json, read_value
-from qrmiddleware.dsl.search import SearchRequest, render_search
+from qrmiddleware.dsl.search import SearchRequest, own_form_patterns, render_search
+from qrmiddleware.dsl.wildcards import overlap
 from qrmiddleware.model import Boost, Decision, Proposal, Restriction
 from qrmiddleware.pipeline.admission import admit, boosts_of, restrictions_of, rewrites_of
 from qrmiddleware.pipeline.options import IN_QUERY, Options
@@ -83,9 +84,7 @@ class Plan:
     @property
     def extra_fields(self) -> tuple[str, ...]:
         """Fields that are fetched for the plugins beside what the client asked for."""
-        if not self.reranks or self.request.whole_source:
-            return ()
-        return self.options.fields or ("*",)
+        return _extra_fields(self.request, self.options) if self.reranks else ()
 
 
 def prepare(
@@ -109,6 +108,7 @@ def prepare(
             for position, rewrite in enumerate(added, start=1)
         ),
     )
+    request = _read_by_plugins(request, options)
     policy, note = _policy(request, options, several=bool(added))
     window, drop = options.rank_window_size, options.drops
     reranks = options.judges and not request.keeps_order and (drop or request.offset < window)
@@ -266,6 +266,21 @@ def _counted(plan: Plan) -> dict[str, Json]:
     asked = read_value(tree["track_total_hits"]) if "track_total_hits" in tree else True
     less = asked is False or (asked is not True and int(asked) < enough)
     return {"track_total_hits": enough} if less else {}
+
+
+def _extra_fields(request: SearchRequest, options: Options) -> tuple[str, ...]:
+    return () if request.whole_source else options.fields or ("*",)
+
+
+def _read_by_plugins(request: SearchRequest, options: Options) -> SearchRequest:
+    """Leave the order to the engine where hits cannot hold what plugins and client both want."""
+    if request.keeps_order or not options.judges:
+        return request
+    own = own_form_patterns(request)
+    extra = _extra_fields(request, options)
+    if not any(overlap(pattern, wanted) for pattern in own for wanted in extra):
+        return request
+    return replace(request, keeps_order="plugins read fields that the client wants in another form")
 
 
 def _policy(request: SearchRequest, options: Options, *, several: bool) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import commands
+import conformance
 import examples
 import formats
 import references
@@ -48,6 +49,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "formats": formats.formats,
     "students that can be": students.families,
     "student.json": students.manifest,
+    "conformance of OpenSearch": partial(conformance.tables, "opensearch"),
+    "conformance of Elasticsearch": partial(conformance.tables, "elasticsearch"),
     **{f"options of {name}": partial(formats.options, name) for name in formats.FORMATS},
 }
 

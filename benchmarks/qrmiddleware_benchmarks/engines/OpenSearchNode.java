@@ -13,6 +13,9 @@ public class OpenSearchNode {
             settings.put("http.port", args[1]);
             settings.put("transport.port", "0");
             settings.put("cluster.routing.allocation.disk.threshold_enabled", false);
+            settings.put("node.name", "qrm");
+            settings.put("node.attr.testattr", "test"); // as OpenSearch's own tests want it
+            settings.put("path.repo", args[0] + "/repositories");
             settings.putList("node.roles", "cluster_manager", "data", "ingest");
         });
         runner.build(OpenSearchRunner.newConfigs().basePath(args[0]).numOfNode(1).useLogger());

@@ -11,7 +11,7 @@ from rich.table import Table
 from qrmiddleware_benchmarks.engines import folders, records
 from qrmiddleware_benchmarks.engines.engine import Engine, Options
 from qrmiddleware_benchmarks.engines.errors import EngineError
-from qrmiddleware_benchmarks.engines.registry import ENGINES, start_engine, stop_engine
+from qrmiddleware_benchmarks.engines.registry import ENGINES, FETCHABLE, start_engine, stop_engine
 
 _EXAMPLES = """
 Fetch and run real engines on 127.0.0.1, for tests and for trying things out.
@@ -41,13 +41,16 @@ def _known(name: str) -> str:
     return name
 
 
-def _all_known(names: list[str]) -> list[str]:
-    return [_known(name) for name in names]
+def _all_fetchable(names: list[str]) -> list[str]:
+    if unknown := [name for name in names if name not in FETCHABLE]:
+        message = f"there is no {unknown[0]!r} to fetch, only {', '.join(FETCHABLE)}"
+        raise typer.BadParameter(message)
+    return names
 
 
 Name = Annotated[str, typer.Argument(help=f"One of {', '.join(ENGINES)}.", callback=_known)]
 Names = Annotated[
-    list[str], typer.Argument(help=f"Some of {', '.join(ENGINES)}.", callback=_all_known)
+    list[str], typer.Argument(help=f"Some of {', '.join(FETCHABLE)}.", callback=_all_fetchable)
 ]
 Install = Annotated[
     bool, typer.Option("--install", help="As root on Debian: install missing packages.")
@@ -61,13 +64,17 @@ def list_engines() -> None:
     for name, recipe in ENGINES.items():
         here = "yes" if recipe.fetched() else "no"
         table.add_row(name, here, str(recipe.port), recipe.summary)
+    for name in FETCHABLE.keys() - ENGINES.keys():
+        table.add_row(
+            name, "yes" if FETCHABLE[name].fetched() else "no", "", FETCHABLE[name].summary
+        )
     Console().print(table)
     typer.echo(f"\nin {folders.engines_folder()}")
 
 
 @app.command(epilog="Example: qrm-engines fetch redis nginx chromium --install")
 def fetch(names: Names, *, install: Install = False) -> None:
-    """Bring engines onto this machine; those that are there stay as they are."""
+    """Bring engines, or tests of one, onto this machine; what is there stays as it is."""
     for name in names:
         _fetch(name, install=install)
 
@@ -141,7 +148,7 @@ def main() -> None:
 
 
 def _fetch(name: str, *, install: bool) -> None:
-    recipe = ENGINES[name]
+    recipe = FETCHABLE[name]
     if recipe.fetched():
         return
     typer.echo(f"fetching {name}: {recipe.summary}")

@@ -116,16 +116,12 @@ class Engine:
         return [each for root in roots for each in (root, *root.children(recursive=True))]
 
 
-class Recipe(Protocol):
-    """How one engine comes onto this machine and is made ready to start."""
+class Fetchable(Protocol):
+    """What can be brought onto this machine."""
 
     @property
     def summary(self) -> str:
         """What it is, for people."""
-
-    @property
-    def port(self) -> int:
-        """Where it answers unless told otherwise."""
 
     def fetched(self) -> bool:
         """Whether it is on this machine."""
@@ -140,6 +136,14 @@ class Recipe(Protocol):
         Raises:
             EngineError: If that failed, or needs something that only people can do.
         """
+
+
+class Recipe(Fetchable, Protocol):
+    """How one engine comes onto this machine and is made ready to start."""
+
+    @property
+    def port(self) -> int:
+        """Where it answers unless told otherwise."""
 
     def prepare(self, home: Path, options: Options) -> Launch:
         """Write an engine's files into ``home``; an engine that ran there keeps its data.

@@ -11,11 +11,19 @@ from types import MappingProxyType
 from qrmiddleware_benchmarks.engines import folders, probes, records
 from qrmiddleware_benchmarks.engines.chromium import CHROMIUM
 from qrmiddleware_benchmarks.engines.elasticsearch import Elasticsearch
-from qrmiddleware_benchmarks.engines.engine import Engine, Launch, Options, Process, Recipe
+from qrmiddleware_benchmarks.engines.engine import (
+    Engine,
+    Fetchable,
+    Launch,
+    Options,
+    Process,
+    Recipe,
+)
 from qrmiddleware_benchmarks.engines.errors import EngineError, EngineMissingError
 from qrmiddleware_benchmarks.engines.nginx import NGINX
 from qrmiddleware_benchmarks.engines.opensearch import OpenSearch
 from qrmiddleware_benchmarks.engines.redis import REDIS
+from qrmiddleware_benchmarks.engines.rest_api_spec import REST_API_SPEC
 from qrmiddleware_benchmarks.engines.services import identify, start_services, stop_processes
 
 ENGINES: Mapping[str, Recipe] = MappingProxyType(
@@ -30,6 +38,9 @@ ENGINES: Mapping[str, Recipe] = MappingProxyType(
 )
 """Every engine that this package can bring up."""
 
+FETCHABLE: Mapping[str, Fetchable] = MappingProxyType({**ENGINES, "rest-api-spec": REST_API_SPEC})
+"""Everything that it can bring onto this machine."""
+
 
 @contextmanager
 def running(
@@ -40,6 +51,7 @@ def running(
     heap_mb: int = 512,
     upstream: str = "",
     fetch: bool = True,
+    data: Path | None = None,
 ) -> Iterator[Engine]:
     """Run an engine for the length of a ``with`` block, with data of its own.
 
@@ -53,6 +65,7 @@ def running(
         heap_mb: Heap of an engine that runs on Java.
         upstream: URL that nginx passes requests to.
         fetch: Fetch it if it is not on this machine yet.
+        data: Folder to keep its data below, such as one in memory.
 
     Raises:
         EngineMissingError: If it is not on this machine, and is not to be or cannot be
@@ -65,8 +78,9 @@ def running(
     require(name, fetch=fetch)
     options = Options(port or probes.free_port(), security, heap_mb, upstream)
     home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folders.run_folder()))
+    kept = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=data)) if data else home
     try:
-        launch = ENGINES[name].prepare(home, options)
+        launch = ENGINES[name].prepare(kept, options)
         log = home / "output.log"
         started = start_services(launch, log)
         engine = _engine(name, launch, log, identify(started))
@@ -78,7 +92,8 @@ def running(
             for process in started:
                 process.poll()
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        for folder in {home, kept}:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def require(name: str, *, fetch: bool) -> None:

@@ -42,6 +42,14 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(invoke):
     assert "opensearch" in result.output
 
 
+def test_fetch_knows_more_than_engines_and_refuses_what_nobody_knows(invoke):
+    known, unknown = invoke("list").output, invoke("fetch", "solr")
+
+    assert any(line.split()[:2] == ["rest-api-spec", "no"] for line in known.splitlines())
+    assert unknown.exit_code == 2
+    assert "rest-api-spec" in unknown.output
+
+
 def test_status_shows_what_runs(invoke, this_process):
     output = invoke("status").output
 

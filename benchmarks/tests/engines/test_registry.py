@@ -9,10 +9,14 @@ from qrmiddleware_benchmarks.engines import (
     EngineMissingError,
     Options,
     lent_engine,
+    records,
+    registry,
     require,
     running,
     start_engine,
 )
+from qrmiddleware_benchmarks.engines.engine import Launch, Service
+from qrmiddleware_benchmarks.engines.folders import run_folder
 from qrmiddleware_benchmarks.engines.probes import free_port
 
 
@@ -51,6 +55,31 @@ def test_a_taken_port_is_refused_before_anything_starts(engines_dir):
 
         with pytest.raises(EngineError, match="is taken"):
             start_engine("redis", options, fresh=False)
+
+
+class Sleeper:
+    """An engine that does nothing, in the folder that it is given."""
+
+    summary, port = "sleeps", 1
+
+    def fetched(self):
+        return True
+
+    def prepare(self, home, options):
+        (home / "data").touch()
+        return Launch((Service(("sleep", "60"), lambda: True),), f"http://127.0.0.1/{home}")
+
+
+def test_data_may_be_kept_elsewhere_and_goes_with_the_engine(engines_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "ENGINES", {"sleeper": Sleeper()})
+
+    with running("sleeper", data=tmp_path) as engine:
+        (kept,) = tmp_path.iterdir()
+        assert engine.url.endswith(str(kept))
+        assert (kept / "data").exists()
+        assert list(records.running_engines()) == [engine]
+
+    assert list(tmp_path.iterdir()) == list(run_folder().iterdir()) == []
 
 
 @pytest.mark.parametrize("upstream", ["", "https://x", "localhost:9200"])

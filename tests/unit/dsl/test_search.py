@@ -12,6 +12,7 @@ from qrmiddleware.dsl.search import (
     SearchRequest,
     Untouched,
     client_field_patterns,
+    own_form_patterns,
     parse_search,
     read_body,
     render_search,
@@ -276,16 +277,36 @@ def test_rendering_exchanges_what_is_named_and_leaves_the_rest():
     )
 
 
-def test_fields_are_added_to_the_clients_own():
+def test_fields_are_added_before_the_clients_own_whose_format_counts():
     request = parse(
         {"query": MATCH, "fields": ["price", {"field": "date", "format": "epoch_millis"}]}
     )
 
     assert json.loads(render_search(request, MATCH, fields=["title"]))["fields"] == [
+        "title",
         "price",
         {"field": "date", "format": "epoch_millis"},
-        "title",
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "query_string", "source"),
+    [
+        ({"stored_fields": ["code"]}, "", False),
+        ({"stored_fields": []}, "", False),
+        ({}, "stored_fields=code", False),
+        ({"stored_fields": ["code", "_source"]}, "", None),
+        ({"stored_fields": ["code"], "_source": ["title"]}, "", ["title"]),
+        ({"stored_fields": ["code"]}, "_source_includes=title", None),
+        ({"_source": False}, "", False),
+        ({}, "", None),
+    ],
+)
+def test_fields_bring_no_source_where_stored_fields_name_none(body, query_string, source):
+    request = parse({"query": MATCH, **body}, query_string)
+
+    assert json.loads(render_search(request, MATCH, fields=["*"])).get("_source") == source
+    assert json.loads(render_search(request, MATCH)).get("_source") == body.get("_source")
 
 
 @pytest.mark.parametrize("fields", [None, "title", {"field": "title"}])
@@ -293,6 +314,20 @@ def test_fields_that_are_no_list_are_left_for_the_engine_to_refuse(fields):
     request = parse({"query": MATCH, "fields": fields})
 
     assert json.loads(render_search(request, MATCH, fields=["price"]))["fields"] == fields
+
+
+def test_what_the_client_wants_in_a_form_of_its_own_is_known():
+    request = parse(
+        {
+            "query": MATCH,
+            "fields": ["title"],
+            "docvalue_fields": ["price", {"field": "d*", "format": "x"}],
+            "script_fields": {"margin": {"script": "1"}},
+            "stored_fields": ["_id", "_score"],
+        }
+    )
+
+    assert own_form_patterns(request) == ("price", "d*", "margin")
 
 
 def test_everything_the_client_wants_under_fields_is_known():

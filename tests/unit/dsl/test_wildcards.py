@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrmiddleware.dsl.wildcards import matches, matches_any
+from qrmiddleware.dsl.wildcards import matches, matches_any, overlap
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,25 @@ def test_many_asterisks_cost_no_more_than_the_lengths():
     assert matches("a" * 2_000, "*a" * 500 + "*")
 
     assert process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("title", "title", True),
+        ("title", "t*", True),
+        ("title", "price", False),
+        ("title*", "ti*", True),
+        ("a*b", "c*", False),
+        ("*", "anything", True),
+        ("*.raw", "title.*", True),
+    ],
+)
+def test_patterns_overlap_where_one_name_fits_both(one, other, expected):
+    assert overlap(one, other) is overlap(other, one) is expected
+
+
+@given(st.text("ab*", max_size=5), st.text("ab*", max_size=5), st.text("ab", max_size=5))
+def test_no_common_name_is_overlooked(one, other, name):
+    if matches(name, one) and matches(name, other):
+        assert overlap(one, other)

@@ -168,7 +168,7 @@ def test_a_filter_that_drops_looks_as_much_deeper_as_it_may_drop():
     [
         ({}, {}, None),
         ({"_source": False}, {}, ["*"]),
-        ({"_source": ["a"], "fields": ["b"]}, {"fields": ("title",)}, ["b", "title"]),
+        ({"_source": ["a"], "fields": ["b"]}, {"fields": ("title",)}, ["title", "b"]),
     ],
 )
 def test_what_judges_must_see_is_fetched_beside_what_the_client_wants(body, options, fields):
@@ -211,3 +211,31 @@ def test_the_page_in_the_url_is_left_there_unless_another_is_fetched():
 
     assert not plan.paged
     assert body.keys().isdisjoint({"from", "size"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "reranks"),
+    [
+        ({"docvalue_fields": [{"field": "price", "format": "0.00"}]}, (), False),
+        ({"docvalue_fields": ["price"]}, ("title",), True),
+        ({"docvalue_fields": ["pri*"]}, ("price",), False),
+        ({"script_fields": {"title": {"script": "1"}}}, ("title",), False),
+        ({"stored_fields": ["_id", "_score"]}, (), True),
+        ({"stored_fields": ["*"]}, ("title",), False),
+        ({"fields": [{"field": "title", "format": "x"}]}, (), True),
+    ],
+)
+def test_hits_that_cannot_hold_a_field_in_two_forms_keep_their_order(asked, fields, reranks):
+    body = {**BODY, "_source": False, **asked}
+
+    plan = plan_of(body=body, filters={"f": "demote"}, fields=fields)
+
+    assert plan.reranks is reranks
+    assert bool(plan.request.keeps_order) is not reranks
+
+
+def test_the_whole_source_holds_every_field_in_a_form_for_plugins():
+    plan = plan_of(body={**BODY, "docvalue_fields": ["price"]}, filters={"f": "demote"})
+
+    assert plan.reranks
+    assert plan.extra_fields == ()
