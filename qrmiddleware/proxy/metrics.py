@@ -58,6 +58,17 @@ class Metrics:
             "qrm_upstream_errors", "Requests that no node answered", registry=self.registry
         )
 
+        self.node_failures = Counter(
+            "qrm_upstream_node_failures",
+            "Times that a node did not answer; another may have",
+            ["node", "problem"],
+            registry=self.registry,
+        )
+
+    def note_node_failure(self, node: str, problem: str) -> None:
+        """Count one failure of one node."""
+        self._labelled(self.node_failures, node, problem).inc()
+
     def note_search(self, run: Run, outcome: str) -> None:
         """Count one search, its stages and its plugin calls."""
         name = run.pipeline.name

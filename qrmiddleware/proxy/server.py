@@ -40,11 +40,14 @@ def make_service(settings: Settings, upstream: Upstream | None = None) -> Servic
     Raises:
         ConfigError: If the configuration cannot work.
     """
+    metrics = Metrics()
     return Service(
         settings,
-        make_upstream(settings.upstream) if upstream is None else upstream,
+        make_upstream(settings.upstream, metrics.note_node_failure)
+        if upstream is None
+        else upstream,
         Pipelines(settings),
-        Metrics(),
+        metrics,
         make_log(settings.log),
     )
 
