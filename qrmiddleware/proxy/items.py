@@ -182,8 +182,9 @@ class ItemTask:
         return self.controls.debug and self.run is not None
 
     def _take_refusal(self, refusal: Raw) -> None:
-        """Start over plain if another body might be answered; else that is the answer."""
-        if int(bytes(read_object(refusal).get("status", b"400"))) in BODY_ERRORS:
+        """Start over plain if the client's own search might be answered; else that is the answer."""
+        several = self.run is not None and len(self.run.bodies) > 1
+        if several or int(bytes(read_object(refusal).get("status", b"400"))) in BODY_ERRORS:
             self._start_over()
         else:
             self.steps, self.state, self.reply = None, None, refusal

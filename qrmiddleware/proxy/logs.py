@@ -1,10 +1,11 @@
 """Logs on standard error: for people or for machines."""
 
+import contextlib
 import logging
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -29,7 +30,7 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     log = structlog.get_logger("qrmiddleware")
@@ -38,6 +39,27 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
         theirs.handlers, theirs.propagate = [_Forwarder(log)], False
     warnings.showwarning = _warning_writer(log)
     return log
+
+
+_UNWRITABLE: Final = (OSError, ValueError)
+"""What a full disk, a pipe without a reader, and a closed file raise."""
+
+
+class _Unfailing:
+    """Writes to a file what can be written; a line that cannot costs no search."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, or drop it."""
+        with contextlib.suppress(*_UNWRITABLE):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Have it written, as far as that can be."""
+        with contextlib.suppress(*_UNWRITABLE):
+            self._file.flush()
 
 
 def _warning_writer(log: Any) -> Callable[..., None]:  # noqa: ANN401 structlog's loggers are untyped
