@@ -160,6 +160,12 @@ class ItemTask:
             return applied(self.state.value)
         return ()
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether its answer lacks the hits of some shards."""
+        done = isinstance(self.state, Done) and isinstance(self.state.value, Answer)
+        return done and not self.state.value.envelope.is_whole
+
     def outcome(self, of_all: str) -> str:
         """Return how it went, given how the whole request did."""
         if of_all != "handled":

@@ -3,7 +3,14 @@
 from functools import cache
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from qrmiddleware.runner.drive import Run
 
@@ -21,6 +28,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._labelled = cache(_labelled)
         self.requests = Counter(
             "qrm_requests", "Requests answered", ["kind", "status"], registry=self.registry
@@ -54,6 +62,12 @@ class Metrics:
             ["pipeline", "plugin", "hook", "outcome"],
             registry=self.registry,
         )
+        self.partial_replies = Counter(
+            "qrm_partial_replies",
+            "Searches that the engine answered in part: a shard failed, or its time was over",
+            ["pipeline"],
+            registry=self.registry,
+        )
         self.upstream_errors = Counter(
             "qrm_upstream_errors", "Requests that no node answered", registry=self.registry
         )
@@ -77,6 +91,10 @@ class Metrics:
             self._labelled(self.stage_seconds, name, stage).observe(elapsed_s)
         for call in run.calls:
             self._labelled(self.plugin_calls, name, call.plugin, call.hook, call.status).inc()
+
+    def note_partial_reply(self, pipeline: str) -> None:
+        """Count a search whose reply lacks the hits of some shards."""
+        self._labelled(self.partial_replies, pipeline).inc()
 
     def note_request(self, kind: str, status: int, elapsed_s: float) -> None:
         """Count one request, and the time it took."""

@@ -177,6 +177,8 @@ class SearchTask:
         section = debug_section(self.run, trace, answer) if debug else None
         text = shaped(answer.render(section, debug=debug), self.exchange.upstream_parameters)
         self.exchange.note(self.run, "handled")
+        if not answer.envelope.is_whole:
+            self.exchange.service.metrics.note_partial_reply(self.run.pipeline.name)
         await self._answer(TripReply(200, trips.headers, text), self._headers(*applied(answer)))
         self.exchange.observe(self.run, trace)
 
