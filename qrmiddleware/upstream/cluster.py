@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from elastic_transport import NodeConfig
 from elastic_transport.client_utils import url_to_node_config
@@ -50,6 +51,9 @@ class ClusterOptions:
     max_dead_node_backoff_ms: float = 30_000
 
 
+_UNAVAILABLE: Final = (502, 503)
+
+
 def tell_nobody(_node: str, _problem: str) -> None:
     """Note no failure."""
 
@@ -89,7 +93,8 @@ class ClusterUpstream:
         A request that may have reached a node is repeated only if it is a read with its body at
         hand; one that could not be sent goes to the next node whatever it is. The reply to a read
         is held until enough of it is there that most are there whole: so one that breaks off is
-        asked for again, and the client does not notice.
+        asked for again, and the client does not notice. A read that a node answers with 502 or 503,
+        as one does that has just started, goes to another node, if one is well.
 
         Raises:
             UpstreamError: 503 if no node could be reached, 504 if one stayed silent, 502 if one
@@ -97,18 +102,29 @@ class ClusterUpstream:
         """
         repeatable = may_repeat(request)
         retries_left = self._max_retries
+        refusal: NodeReply | None = None
         while True:
             node = self._pool.choose()
             try:
-                return await self._ask(node, request, repeatable=repeatable)
+                reply = await self._ask(node, request, repeatable=repeatable)
             except NodeFailureError as failure:
-                self._pool.note_failure(node)
-                self._on_failure(node.url, failure.name)
+                self._note_failure(node, failure.name)
                 if retries_left == 0 or not self._may_follow(failure, repeatable=repeatable):
+                    if refusal is not None:
+                        return refusal
                     raise
                 # the client has waited long enough already to do so only once more
                 waited = isinstance(failure, BusyError | SilentError)
                 retries_left = 0 if waited else retries_left - 1
+                continue
+            if reply.status not in _UNAVAILABLE:
+                self._pool.note_answer(node)
+                return reply
+            self._note_failure(node, "unavailable")
+            if retries_left == 0 or not (repeatable and self._pool.any_well):
+                return reply
+            retries_left -= 1
+            refusal = reply
 
     async def close(self) -> None:
         """Close all connections; what is still under way breaks off."""
@@ -121,8 +137,11 @@ class ClusterUpstream:
         reply = await node.ask(request, self._patience)
         if repeatable:
             await node.gather(reply, whole=request.whole)
-        self._pool.note_answer(node)
         return reply
+
+    def _note_failure(self, node: ClusterNode, problem: str) -> None:
+        self._pool.note_failure(node)
+        self._on_failure(node.url, problem)
 
     def _may_follow(self, failure: NodeFailureError, *, repeatable: bool) -> bool:
         match failure:

@@ -266,6 +266,56 @@ async def test_a_node_rests_whatever_the_time_of_day_is_set_to(
     assert len(broken.heads) == 2
 
 
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nlate"
+
+
+async def test_a_read_goes_elsewhere_where_a_node_is_not_available(
+    connect, start_engine, make_engine, engine
+):
+    starting = make_engine(UNAVAILABLE)
+    upstream = await connect(await start_engine(starting), await start_engine(engine))
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(4)]
+
+    assert [(reply.status, body) for reply, body in replies] == [(200, b"{}")] * 4
+    assert len(starting.heads) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_where_no_node_is_available_the_engines_own_503_comes_back(
+    connect, start_engine, make_engine, count
+):
+    engines = [make_engine(UNAVAILABLE) for _ in range(count)]
+    upstream = await connect(*[await start_engine(engine) for engine in engines])
+
+    reply, body = await upstream.ask("POST", "/a/_search", body=b"{}")
+
+    assert (reply.status, body) == (503, b"late")
+    assert [len(engine.heads) for engine in engines] == [1] * count
+
+
+async def test_a_503_comes_back_where_the_other_node_cannot_be_reached(
+    connect, start_engine, make_engine, unused_url
+):
+    upstream = await connect(await start_engine(make_engine(UNAVAILABLE)), unused_url)
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(3)]
+
+    assert [(reply.status, body) for reply, body in replies] == [(503, b"late")] * 3
+
+
+async def test_a_write_is_not_repeated_where_a_node_is_not_available(
+    connect, start_engine, make_engine
+):
+    engines = [make_engine(UNAVAILABLE) for _ in range(2)]
+    upstream = await connect(*[await start_engine(engine) for engine in engines])
+
+    reply, _ = await upstream.ask("PUT", "/a/_doc/1", body=b"{}")
+
+    assert reply.status == 503
+    assert sum(len(engine.heads) for engine in engines) == 1
+
+
 async def test_failures_of_nodes_are_told(start_engine, make_engine, engine, unused_url):
     told = []
     urls = (unused_url, await start_engine(make_engine(hang_up)), await start_engine(engine))
