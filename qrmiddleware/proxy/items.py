@@ -163,8 +163,11 @@ class ItemTask:
     @property
     def is_partial(self) -> bool:
         """Whether its answer lacks the hits of some shards."""
-        done = isinstance(self.state, Done) and isinstance(self.state.value, Answer)
-        return done and not self.state.value.envelope.is_whole
+        match self.state:
+            case Done(value=Answer() as answer):
+                return not answer.envelope.is_whole
+            case _:
+                return False
 
     def outcome(self, of_all: str) -> str:
         """Return how it went, given how the whole request did."""
@@ -188,7 +191,7 @@ class ItemTask:
         return self.controls.debug and self.run is not None
 
     def _take_refusal(self, refusal: Raw) -> None:
-        """Start over plain if the client's own search might be answered; else that is the answer."""
+        """Start over plain if the client's own search might be answered; else pass it on."""
         several = self.run is not None and len(self.run.bodies) > 1
         if several or int(bytes(read_object(refusal).get("status", b"400"))) in BODY_ERRORS:
             self._start_over()

@@ -61,9 +61,7 @@ class Trips:
         if not request.header("content-type"):
             headers = [*headers, ("content-type", "application/json")]
         answer = await self._exchange.service.upstream.send(
-            UpstreamRequest(
-                "POST", join_target(self._path, parameters), headers, body, whole=True
-            )
+            UpstreamRequest("POST", join_target(self._path, parameters), headers, body, whole=True)
         )
         reply = await whole(answer)
         self.headers = reply.headers

@@ -4,18 +4,26 @@ import asyncio
 
 import pytest
 
+from qrmiddleware_benchmarks.engines import EngineMissingError, require
 from qrmiddleware_benchmarks.faults.cell import problems
 from qrmiddleware_benchmarks.faults.matrix import CELLS
 from qrmiddleware_benchmarks.faults.run import run_cell
 
+ROWS = [
+    pytest.param(cell, id=cell.name.replace(" ", "-"), marks=() if cell.quick else pytest.mark.slow)
+    for cell in CELLS
+]
 
-pytestmark = pytest.mark.timeout(400)
 
+@pytest.mark.parametrize("cell", ROWS)
+def test_a_fault_costs_no_more_than_is_promised(cell, tmp_path, keep, required):
+    for engine in cell.engines:
+        try:
+            require(engine, fetch=required)
+        except EngineMissingError as error:
+            pytest.skip(f"needs {engine}: {error}")
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name.replace(" ", "-"))
-def test_a_fault_costs_no_more_than_is_promised(cell, tmp_path, kept):
     outcome = asyncio.run(run_cell(cell, tmp_path))
 
-    print(outcome)
-    kept(outcome)
+    keep(outcome)
     assert problems(cell, outcome) == []

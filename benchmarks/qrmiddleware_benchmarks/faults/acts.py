@@ -2,13 +2,27 @@
 
 import asyncio
 import os
+import resource
 import signal
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import msgspec
 
 from qrmiddleware_benchmarks.faults.cell import Act, Scene
 from qrmiddleware_benchmarks.faults.engine import Manner, fine
 from qrmiddleware_benchmarks.faults.plugin import FINE
-from qrmiddleware_benchmarks.faults.scenes import TABLE, import_table
+from qrmiddleware_benchmarks.faults.scenes import CLOCK, TABLE, import_table
+from qrmiddleware_benchmarks.faults.scenes import send as send_to
+from qrmiddleware_benchmarks.processes import ProcessError
+
+_LOOK_S: Final = 0.1
+_GIVE_UP_S: Final = 60.0
+_BACK_S: Final = 10.0
+_WRITES: Final = 20
+_FAILED: Final = 400
 
 
 async def nothing(_scene: Scene) -> None:
@@ -129,20 +143,125 @@ async def start_engine_again(scene: Scene) -> None:
     await scene.engines[0].start()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    draft = path.with_suffix(".new")
-    draft.write_bytes(data)
-    draft.replace(path)
-
-
 # The proxy itself
 
 
 async def kill_proxy(scene: Scene) -> None:
-    """End the proxy, all its workers left to themselves."""
+    """End the proxy; its workers are left to themselves."""
     await asyncio.to_thread(scene.proxy.kill)
 
 
+async def stop_proxy(scene: Scene) -> None:
+    """End the proxy in order."""
+    await scene.proxy.stop()
+
+
 async def start_proxy(scene: Scene) -> None:
-    """Start the proxy where it was, as a service manager does."""
-    await scene.proxy.start()
+    """Start the proxy where it was, as often as it takes, as a service manager does."""
+    while True:
+        process = scene.proxy.spawn()
+        for _ in range(int(_GIVE_UP_S / _LOOK_S)):
+            await asyncio.sleep(_LOOK_S)
+            if process.poll() is not None:
+                break
+            if await scene.proxy.lives():
+                return
+        else:
+            return
+
+
+async def kill_worker(scene: Scene) -> None:
+    """End one of the proxy's workers."""
+    os.kill(scene.proxy.worker_pids()[0], signal.SIGKILL)
+
+
+# Disks
+
+
+async def fill_disk(scene: Scene) -> None:
+    """Let the disk take no more, and see that a write is refused."""
+    disk = _disk(scene)
+    if disk.is_mount():
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4_096))
+    else:
+        _limit_files(scene, max(path.stat().st_size for path in disk.rglob("*")))
+    statuses = [await _write_document(scene) for _ in range(_WRITES)]
+    _require(any(status >= _FAILED for status in statuses), f"a full disk took all: {statuses}")
+
+
+async def make_room(scene: Scene) -> None:
+    """Let the disk take more, and see that writes are taken, and kept."""
+    (_disk(scene) / "filler").unlink(missing_ok=True)
+    _limit_files(scene, resource.RLIM_INFINITY)
+    statuses = [await _write_document(scene) for _ in range(3)]
+    _require(max(statuses) < _FAILED, f"there is room again, and writes are refused: {statuses}")
+
+
+async def fill_log(scene: Scene) -> None:
+    """Let no file of the proxy grow, and have its plugin raise, which is logged each time."""
+    _limit_files(scene, 0)
+    await mood("raises")(scene)
+
+
+async def empty_log(scene: Scene) -> None:
+    """Let files grow again, and cheer the plugin up."""
+    _limit_files(scene, resource.RLIM_INFINITY)
+    await cheer_up(scene)
+
+
+def _disk(scene: Scene) -> Path:
+    if scene.disk is None:
+        message = "no disk of its own stands here"
+        raise ProcessError(message)
+    return scene.disk
+
+
+def _limit_files(scene: Scene, size_bytes: int) -> None:
+    """Limit the files that the proxy writes; what would be larger fails as a full disk does."""
+    if scene.proxy.process is not None:
+        limits = (size_bytes, resource.RLIM_INFINITY)
+        resource.prlimit(scene.proxy.process.pid, resource.RLIMIT_FSIZE, limits)
+
+
+async def _write_document(scene: Scene) -> int:
+    body = msgspec.json.encode({"title": "x" * 20_000})
+    status, _ = await send_to(scene.proxy.port, "POST", "/products/_doc", body)
+    return status
+
+
+# The clock
+
+
+def set_clock(hours: float) -> Act:
+    """Set the proxy's time of day forward or back, while a node is down."""
+
+    async def act(scene: Scene) -> None:
+        await kill_engine(scene)
+        await asyncio.sleep(_LOOK_S)
+        _replace(scene.folder / CLOCK, str(hours * 3_600).encode())
+
+    return act
+
+
+async def start_engine_and_await_load(scene: Scene) -> None:
+    """Start the engine again, and see that it is asked again in time."""
+    engine = scene.engines[0]
+    asked = engine.asked
+    await engine.start()
+    end_s = monotonic() + _BACK_S
+    while engine.asked < asked + 10:
+        await asyncio.sleep(_LOOK_S)
+        _require(monotonic() < end_s, f"a node is back, and not asked within {_BACK_S:g} s")
+
+
+def _require(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ProcessError(problem)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_bytes(data)
+    draft.replace(path)

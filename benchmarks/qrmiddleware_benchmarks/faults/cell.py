@@ -20,12 +20,14 @@ class Scene:
         proxy: Under load.
         engines: Upstream, in this process.
         real: Real ones, or the Redis that holds the rewrite table.
+        disk: The folder whose disk can be filled.
     """
 
     folder: Path
     proxy: ServedProxy
     engines: tuple[FaultyEngine, ...] = ()
     real: list[RealEngine] = field(default_factory=list[RealEngine])
+    disk: Path | None = None
 
 
 Act: TypeAlias = Callable[[Scene], Awaitable[None]]
@@ -53,6 +55,8 @@ class Cell:
         counted: Where operators see it.
         grows: By how much that grows at least.
         within_s: How long after its end all is as before, at most.
+        mending_counts: Whether the time that mending takes counts: it is the proxy that starts.
+        patience_s: How long clients wait for their answers.
         engines: Real ones that it needs, by their names.
         quick: Whether it is part of the short form.
     """
@@ -70,6 +74,8 @@ class Cell:
     counted: Counted
     grows: float = 1.0
     within_s: float = 5.0
+    mending_counts: bool = False
+    patience_s: float = 10.0
     engines: tuple[str, ...] = ()
     quick: bool = True
 

@@ -58,12 +58,10 @@ class Asked:
 
     Attributes:
         connection: Where it came from.
-        number: How many came before it.
         body: What is asked.
     """
 
     connection: "_Served"
-    number: int
     body: bytes
 
     def answer(self, status: int = 200, body: bytes = _BODY, *, of_it: float = 1.0) -> None:
@@ -100,11 +98,17 @@ def refusing_if(part: bytes, manner: Manner) -> Manner:
     return choose
 
 
-def every(count: int, manner: Manner) -> Manner:
-    """Misbehave every so many requests only."""
+def first_time(manner: Manner) -> Manner:
+    """Misbehave when a body is asked, and not when it is asked again; and so on in turn."""
+    again: set[bytes] = set()
 
     async def choose(asked: Asked) -> None:
-        await (fine if asked.number % count else manner)(asked)
+        if asked.body in again:
+            again.discard(asked.body)
+            await fine(asked)
+        else:
+            again.add(asked.body)
+            await manner(asked)
 
     return choose
 
@@ -191,7 +195,7 @@ class _Served(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         engine = self._engine
-        asked = Asked(self, engine.asked, b"".join(self._body))
+        asked = Asked(self, b"".join(self._body))
         engine.asked += 1
         answering = asyncio.ensure_future(engine.manner(asked))
         self._answering.add(answering)

@@ -53,6 +53,8 @@ class Faulty:
                 ctypes.PyDLL(None).usleep(_BLOCK_US)  # unlike CDLL, keeps the interpreter's lock
             case "crashes":
                 ctypes.string_at(0)
+            case _:
+                pass
         return [Rewrite(f"{query.text} original")]
 
     def _current(self) -> str:

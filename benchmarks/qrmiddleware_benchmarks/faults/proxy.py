@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from qrmiddleware_benchmarks.engines import probes
@@ -68,16 +69,11 @@ class ServedProxy:
         """How many processes serve."""
         return int(self.settings.get("listen", {}).get("workers", 1))
 
-    async def start(self) -> None:
-        """Start it, and wait until all its workers live.
-
-        Raises:
-            ProcessError: If they do not; with the end of its log.
-        """
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start it, and do not wait until it serves."""
         self.admin_port = self.admin_port or _free_ports(self.workers)
-        log = self.log or self.folder / "proxy.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603, ASYNC220 - returns at once
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
                 (qrm(), "serve", "--config", str(self._write_settings())),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -85,12 +81,29 @@ class ServedProxy:
                 cwd=self.folder,
                 env=self._environment(),
             )
+        return self.process
+
+    async def start(self) -> None:
+        """Start it, and wait until all its workers live.
+
+        Raises:
+            ProcessError: If they do not; with the end of its log.
+        """
+        process = self.spawn()
         end_s = monotonic() + _START_S
         while not await self.lives():
-            if self.process.poll() is not None or monotonic() > end_s:
+            if process.poll() is not None or monotonic() > end_s:
                 message = f"qrm serve does not serve:\n{self.tail()}"
                 raise ProcessError(message)
             await asyncio.sleep(0.05)
+
+    def worker_pids(self) -> list[int]:
+        """Return the processes of its workers, in the order in which they began."""
+        if self.process is None:
+            return []
+        children = psutil.Process(self.process.pid).children()
+        workers = [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+        return [each.pid for each in sorted(workers, key=psutil.Process.create_time)]
 
     async def lives(self) -> bool:
         """Whether all its workers answer."""
@@ -126,8 +139,7 @@ class ServedProxy:
 
     def tail(self) -> str:
         """Return the end of what it wrote."""
-        log = self.log or self.folder / "proxy.log"
-        return log.read_text(encoding="utf-8", errors="replace")[-4_000:]
+        return self._log.read_text(encoding="utf-8", errors="replace")[-4_000:]
 
     async def metric(self, counted: Counted) -> float:
         """Return the sum of a metric's samples over all workers; those that do not answer are 0."""
@@ -141,6 +153,10 @@ class ServedProxy:
             for sample in family.samples
             if sample.name == counted.name and counted.labels.items() <= sample.labels.items()
         )
+
+    @property
+    def _log(self) -> Path:
+        return self.log or self.folder / "proxy.log"
 
     async def _get(self, worker: int, what: str) -> str:
         url = f"http://{_HOST}:{self.admin_port + worker}/_qrm/{what}"

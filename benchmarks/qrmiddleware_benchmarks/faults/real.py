@@ -4,11 +4,11 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 
 from qrmiddleware_benchmarks.engines import ENGINES, Options, probes, require
 from qrmiddleware_benchmarks.engines.folders import run_folder
@@ -31,9 +31,7 @@ class RealEngine:
     port: int = field(default_factory=probes.free_port)
     url: str = ""
     _home: Path | None = None
-    _started: list["subprocess.Popen[bytes]"] = field(
-        default_factory=list["subprocess.Popen[bytes]"]
-    )
+    _started: list[Popen[bytes]] = field(default_factory=list[Popen[bytes]])
 
     async def start(self) -> None:
         """Start it, and wait until it answers.

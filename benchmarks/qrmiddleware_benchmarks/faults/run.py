@@ -14,6 +14,9 @@ from qrmiddleware_benchmarks.faults.stream import WHOLE, Seen, Stream
 from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.searches import QUERIES
 
+RATE_HZ: Final = 30.0
+"""Searches a second, while things break."""
+
 _WARM_S: Final = 0.7
 _STEADY_S: Final = 1.2
 """For how long everything has to be as before to be believed."""
@@ -34,7 +37,7 @@ async def run_cell(cell: Cell, folder: Path) -> Outcome:
         ProcessError: If the searches are not answered before anything breaks.
     """
     async with cell.setting(folder) as scene:
-        stream = Stream(scene.proxy.port, _BODIES)
+        stream = Stream(scene.proxy.port, _BODIES, RATE_HZ, patience_s=cell.patience_s)
         async with stream.flowing():
             if not await stream.whole_for(_WARM_S, within_s=20.0):
                 last = Counter(each.last for each in stream.seen[-20:])
@@ -44,17 +47,27 @@ async def run_cell(cell: Cell, folder: Path) -> Outcome:
             broke_s = monotonic()
             await cell.breaks(scene)
             await asyncio.sleep(cell.lasts_s)
+            began_s = monotonic()
             await cell.mends(scene)
-            mended_s = monotonic()
+            mended_s = began_s if cell.mending_counts else monotonic()
             recovers = await stream.whole_for(_STEADY_S, within_s=cell.within_s + 5.0)
         after = await scene.proxy.metric(cell.counted)
     grew = after - before if after >= before else after  # it began anew with a new process
-    return _outcome(cell, stream.seen, (broke_s, mended_s), grew, recovers=recovers)
+    return outcome_of(cell, stream.seen, (broke_s, mended_s), grew, recovers=recovers)
 
 
-def _outcome(
+def outcome_of(
     cell: Cell, seen: Sequence[Seen], lasted: tuple[float, float], grew: float, *, recovers: bool
 ) -> Outcome:
+    """Sum up what clients saw of a fault.
+
+    Args:
+        cell: The fault.
+        seen: All searches of the stream.
+        lasted: When it began, and when it was mended, by ``time.monotonic``.
+        grew: By how much its metric did.
+        recovers: Whether all was as before in the end.
+    """
     broke_s, mended_s = lasted
     unwhole = [each.ended_s for each in seen if each.last != WHOLE and each.ended_s > broke_s]
     recovered_s = max([mended_s, *unwhole])

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from time import monotonic
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _CONNECTION_ERRORS: Final = (REFUSED, BROKEN_OFF)
 _HOST: Final = "127.0.0.1"
 _TARGET: Final = "/products/_search"
 _PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,10 @@ class Stream:
         return False
 
     async def _send(self) -> None:
-        gaps_s: Iterator[float] = iter(
-            np.random.default_rng(1).exponential(1 / self.rate_hz, 1_000_000).tolist()
-        )
+        random = np.random.default_rng(1)
         due_s = monotonic()
-        for number, gap_s in enumerate(gaps_s):
-            due_s += gap_s
+        for number in count():
+            due_s += float(random.exponential(1 / self.rate_hz))
             await asyncio.sleep(max(0.0, due_s - monotonic()))
             request = search_request(_TARGET, self.bodies[number % len(self.bodies)])
             search = asyncio.create_task(self._search(request, due_s))
@@ -114,10 +114,11 @@ class Stream:
 
     async def _search(self, request: bytes, due_s: float) -> None:
         end_s = due_s + self.patience_s
-        saws: list[str] = []
-        while not saws or (saws[-1] in _CONNECTION_ERRORS and monotonic() + _PAUSE_S < end_s):
-            if saws:
-                await asyncio.sleep(_PAUSE_S)
+        saws = [await self._attempt(request, end_s)]
+        pause_s = _PAUSE_S
+        while saws[-1] in _CONNECTION_ERRORS and monotonic() + pause_s < end_s:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             saws.append(await self._attempt(request, end_s))
         self.seen.append(Seen(due_s, monotonic(), saws[0], saws[-1], len(saws)))
 

@@ -36,23 +36,31 @@ def test_two_processes_count_apart():
     assert Metrics().registry is not Metrics().registry
 
 
-@pytest.mark.parametrize("shards", [{"total": 2, "failed": 1}, {"total": 2, "failed": 0}])
+@pytest.fixture
+def engine_that_says(reply_with, write_http):
+    """Answer searches, alone and in batches, with this beside the hits."""
+
+    def engine(**said):
+        one = reply_with("acme laptop", **said)
+        return lambda asked: write_http({"responses": [one]} if "_m" in asked.target else one)
+
+    return engine
+
+
+@pytest.mark.parametrize("failed", [0, 1])
 @pytest.mark.parametrize("timed_out", [True, False])
 async def test_answers_that_lack_shards_are_counted(
-    proxied, one_synonym, laptop, reply_with, write_http, shards, timed_out
+    proxied, one_synonym, laptop, engine_that_says, *, failed, timed_out
 ):
-    one = reply_with("acme laptop", _shards=shards, timed_out=timed_out)
-
-    def answer(asked):
-        return write_http({"responses": [one]} if "_msearch" in asked.target else one)
-
-    proxy = await proxied(answer, pipelines=one_synonym)
+    shards = {"total": 2, "failed": failed}
+    engine = engine_that_says(_shards=shards, timed_out=timed_out)
+    proxy = await proxied(engine, pipelines=one_synonym)
 
     alone = await proxy.ask("/p/_search", laptop)
     batch = json.dumps({}) + "\n" + json.dumps(laptop) + "\n"
     await proxy.ask("/p/_msearch", batch.encode(), content_type="application/x-ndjson")
 
-    partial = timed_out or bool(shards["failed"])
+    partial = timed_out or bool(failed)
     assert (alone.json["_shards"], alone.json["timed_out"]) == (shards, timed_out)
     assert samples_of(proxy).get(("qrm_partial_replies_total", "default"), 0) == 2 * partial
 

@@ -78,7 +78,7 @@ async def test_one_search_of_several_that_is_refused_is_the_whole(
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 async def test_an_engine_that_takes_no_further_searches_still_answers_the_clients_own(
-    proxied, one_synonym, laptop, reply_with, write_http, status
+    proxied, one_synonym, laptop, reply_with, write_http, *, status
 ):
     def answer(asked):
         changed = b"notebook" in asked.body
@@ -109,9 +109,7 @@ async def test_a_second_trip_that_fails_does_not_cost_the_first(
     assert reply.json["hits"]["hits"][0]["_source"] == {"title": "own"}
 
 
-async def test_a_reply_that_breaks_off_is_asked_for_again(
-    shop, laptop, reply_with, write_http
-):
+async def test_a_reply_that_breaks_off_is_asked_for_again(shop, laptop, reply_with, write_http):
     breaks = iter([True, False])
 
     def answer(asked):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from qrmiddleware.upstream.pool import NodePool
 
-
 NODES = ("a", "b", "c")
 
 
