@@ -23,7 +23,7 @@ from qrmiddleware.pipeline.steps import Trip
 from qrmiddleware.proxy.bodies import with_section
 from qrmiddleware.proxy.client import error_body
 from qrmiddleware.proxy.context import Exchange
-from qrmiddleware.proxy.trips import BODY_ERRORS
+from qrmiddleware.proxy.trips import BODY_ERRORS, LOAD_ERRORS
 from qrmiddleware.runner.drive import Done, Run, advance, applied, debug_section, trace_of
 
 
@@ -193,7 +193,8 @@ class ItemTask:
     def _take_refusal(self, refusal: Raw) -> None:
         """Start over plain if the client's own search might be answered; else pass it on."""
         several = self.run is not None and len(self.run.bodies) > 1
-        if several or int(bytes(read_object(refusal).get("status", b"400"))) in BODY_ERRORS:
+        ours = BODY_ERRORS | LOAD_ERRORS if several else BODY_ERRORS
+        if int(bytes(read_object(refusal).get("status", b"400"))) in ours:
             self._start_over()
         else:
             self.steps, self.state, self.reply = None, None, refusal

@@ -130,7 +130,8 @@ class SearchTask:
             else:
                 await self.leave_alone(result, request.query)
         except RefusedError as refusal:
-            if refusal.reply.blames_the_body or self._became_several:
+            fewer = self._became_several and refusal.reply.blames_the_load
+            if fewer or refusal.reply.blames_the_body:
                 await self.ask_as_it_came("refused")
             else:
                 await self._answer_refusal(refusal.reply)

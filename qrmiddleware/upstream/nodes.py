@@ -1,4 +1,4 @@
-"""One node of a cluster, in elastic-transport's pool, asked over kept connections."""
+"""One node of a cluster, asked over kept connections."""
 
 import asyncio
 import hashlib

@@ -54,6 +54,7 @@ PLUGINS: Final = (
         sees=_without("faulty", "error", "open_circuit"),
         shows=_without("faulty", "error"),
         counted=_calls("faulty", "error"),
+        quick=False,
     ),
     Cell(
         name="a plugin blocks the interpreter",
@@ -113,6 +114,7 @@ REDIS: Final = (
         shows=_without("rewrite_table", "error"),
         counted=_calls("rewrite_table", "error"),
         engines=("redis",),
+        quick=False,
     ),
 )
 
@@ -124,6 +126,7 @@ TABLES: Final = (
         breaks=acts.replace_table,
         mends=acts.nothing,
         counted=_calls("rewrite_table", "success"),
+        quick=False,
     ),
     Cell(
         name="the rewrite table is truncated",
@@ -157,6 +160,7 @@ TABLES: Final = (
         sees=_without("rewrite_table", "error", "open_circuit"),
         shows=_without("rewrite_table", "error"),
         counted=_calls("rewrite_table", "error"),
+        quick=False,
     ),
 )
 
@@ -192,6 +196,7 @@ UPSTREAM: Final = (
         shows=frozenset({"503"}),
         engine_answers=False,
         counted=_failures("unavailable"),
+        quick=False,
     ),
     Cell(
         name="the engine takes no further searches",
@@ -240,6 +245,7 @@ UPSTREAM: Final = (
         breaks=acts.behave(engine.first_time(engine.resets_at_once)),
         mends=acts.behave_well,
         counted=_failures("broken_off"),
+        quick=False,
     ),
     Cell(
         name="the engine talks rubbish",
@@ -248,6 +254,7 @@ UPSTREAM: Final = (
         breaks=acts.behave(engine.first_time(engine.talks_rubbish)),
         mends=acts.behave_well,
         counted=_failures("broken_off"),
+        quick=False,
     ),
     Cell(
         name="the engine is gone",
@@ -285,6 +292,7 @@ UPSTREAM: Final = (
         breaks=acts.behave(engine.refusing(503, "cluster_block_exception")),
         mends=acts.behave_well,
         counted=_failures("unavailable"),
+        quick=False,
     ),
     Cell(
         name="OpenSearch is killed",
@@ -347,6 +355,7 @@ PROXY: Final = (
         within_s=15.0,
         mending_counts=True,
         patience_s=60.0,
+        quick=False,
     ),
     Cell(
         name="the workers' parent is killed",
@@ -361,6 +370,7 @@ PROXY: Final = (
         within_s=15.0,
         mending_counts=True,
         patience_s=60.0,
+        quick=False,
     ),
     Cell(
         name="a worker is killed",
@@ -388,6 +398,7 @@ PROXY: Final = (
         grows=0.1,
         within_s=10.0,
         patience_s=60.0,
+        quick=False,
     ),
     Cell(
         name="a plugin leaks memory",
@@ -435,6 +446,7 @@ PROXY: Final = (
         breaks=acts.set_clock(24),
         mends=acts.start_engine_and_await_load,
         counted=_failures("unreached"),
+        quick=False,
     ),
 )
 

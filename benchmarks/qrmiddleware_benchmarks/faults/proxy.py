@@ -16,6 +16,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from qrmiddleware_benchmarks.engines import probes
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.fronts import qrm
 from qrmiddleware_benchmarks.processes import ProcessError
 
@@ -60,7 +61,7 @@ class ServedProxy:
     settings: Mapping[str, Any]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     log: Path | None = None
-    port: int = field(default_factory=probes.free_port)
+    port: int = field(default_factory=free_ports)
     admin_port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -71,7 +72,7 @@ class ServedProxy:
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         """Start it, and do not wait until it serves."""
-        self.admin_port = self.admin_port or _free_ports(self.workers)
+        self.admin_port = self.admin_port or free_ports(self.workers)
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
                 (qrm(), "serve", "--config", str(self._write_settings())),
@@ -189,11 +190,3 @@ class ServedProxy:
             "PYTHONFAULTHANDLER": "1",
             **self.environment,
         }
-
-
-def _free_ports(count: int) -> int:
-    """Return the first of so many free ports in a row."""
-    while True:
-        first = probes.free_port()
-        if all(probes.port_is_free(first + offset) for offset in range(count)):
-            return first

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
 
-from qrmiddleware_benchmarks.engines import ENGINES, Options, probes, require
+from qrmiddleware_benchmarks.engines import ENGINES, Options, require
 from qrmiddleware_benchmarks.engines.folders import run_folder
 from qrmiddleware_benchmarks.engines.services import start_services
+from qrmiddleware_benchmarks.faults.ports import free_ports
 
 _REQUIRED = "QRM_E2E_REQUIRE"
 
@@ -28,7 +29,7 @@ class RealEngine:
     """
 
     name: str
-    port: int = field(default_factory=probes.free_port)
+    port: int = field(default_factory=free_ports)
     url: str = ""
     _home: Path | None = None
     _started: list[Popen[bytes]] = field(default_factory=list[Popen[bytes]])

@@ -69,7 +69,11 @@ def outcome_of(
         recovers: Whether all was as before in the end.
     """
     broke_s, mended_s = lasted
-    unwhole = [each.ended_s for each in seen if each.last != WHOLE and each.ended_s > broke_s]
+    unwhole = [
+        each.due_s if each.last == WHOLE else each.ended_s
+        for each in seen
+        if each.first != WHOLE and each.ended_s > broke_s
+    ]
     recovered_s = max([mended_s, *unwhole])
     touched = [each for each in seen if each.ended_s > broke_s and each.due_s <= recovered_s]
     lost = [

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from qrmiddleware_benchmarks.engines import probes
 from qrmiddleware_benchmarks.faults.cell import Scene, Setting
 from qrmiddleware_benchmarks.faults.engine import FaultyEngine
 from qrmiddleware_benchmarks.faults.plugin import FINE
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.faults.proxy import ServedProxy
 from qrmiddleware_benchmarks.faults.real import RealEngine
 from qrmiddleware_benchmarks.processes import ProcessError
@@ -201,7 +201,7 @@ async def _served(
     named = settings.get("upstream", {})
     async with AsyncExitStack() as stack:
         count = 0 if named.keys() & {"urls", "embedded"} else settings.get("engines", 1)
-        engines = [FaultyEngine(probes.free_port()) for _ in range(count)]
+        engines = [FaultyEngine(free_ports()) for _ in range(count)]
         for engine in engines:
             await engine.start()
             stack.callback(engine.kill)
@@ -218,6 +218,6 @@ async def _served(
             },
             settings.get("environment", {}),
         )
-        await proxy.start()
         stack.push_async_callback(proxy.stop)
+        await proxy.start()
         yield Scene(folder, proxy, tuple(engines))

@@ -56,3 +56,9 @@ def test_a_search_that_was_asked_again_is_not_lost():
 
     assert (found.lost, found.asked_again, dict(found.saw)) == (0, 1, {"broken off": 1})
     assert found.slowest_s == 0.5
+
+
+def test_as_long_as_clients_have_to_ask_again_all_is_not_as_before():
+    searches = [seen(12.2, "200", 0.9, first="refused"), seen(12.4, "200")]
+
+    assert outcome(RAISES, *searches).recovered_s == 0.2

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from qrmiddleware_benchmarks.engines import probes
 from qrmiddleware_benchmarks.faults import engine as engines
 from qrmiddleware_benchmarks.faults.engine import FaultyEngine
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.faults.stream import Stream
 
 BODIES = [f'{{"query": "{number}"}}'.encode() for number in range(100)]
@@ -16,7 +16,7 @@ BODIES = [f'{{"query": "{number}"}}'.encode() for number in range(100)]
 
 @asynccontextmanager
 async def serving(manner):
-    engine = FaultyEngine(probes.free_port(), manner)
+    engine = FaultyEngine(free_ports(), manner)
     await engine.start()
     try:
         yield engine
@@ -65,7 +65,7 @@ async def test_a_connection_that_fails_is_tried_again_and_a_refusal_is_not():
 
 
 async def test_where_nobody_listens_clients_wait_until_somebody_does():
-    engine = FaultyEngine(probes.free_port())
+    engine = FaultyEngine(free_ports())
     stream = asked(engine.port)
     async with stream.flowing():
         await asyncio.sleep(0.2)

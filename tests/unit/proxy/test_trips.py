@@ -93,6 +93,19 @@ async def test_an_engine_that_takes_no_further_searches_still_answers_the_client
     assert reply.json["hits"]["hits"][0]["_source"] == {"title": "own"}
 
 
+async def test_an_index_that_is_missing_is_not_searched_again(
+    proxied, one_synonym, laptop, write_http
+):
+    pipeline = {**one_synonym["default"], "merge": {"policy": "rrf"}}
+    missing = write_http({}, "404 Not Found")
+    proxy = await proxied(missing, pipelines={"default": pipeline})
+
+    reply = await proxy.ask("/p/_search", laptop)
+
+    assert (reply.status, reply.field("x-qrm-degraded")) == (404, None)
+    assert len(proxy.engine.asked) == 3
+
+
 async def test_a_second_trip_that_fails_does_not_cost_the_first(
     proxied, one_synonym, laptop, reply_with, write_http
 ):
