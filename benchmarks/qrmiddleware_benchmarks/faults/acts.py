@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from qrmiddleware_benchmarks.faults.cell import Act, Scene
-from qrmiddleware_benchmarks.faults.engine import Manner, fine
+from qrmiddleware_benchmarks.faults.engine import Manner, fine, slow
 from qrmiddleware_benchmarks.faults.plugin import FINE
 from qrmiddleware_benchmarks.faults.scenes import CLOCK, TABLE, import_table
 from qrmiddleware_benchmarks.faults.scenes import send as send_to
@@ -20,6 +20,7 @@ from qrmiddleware_benchmarks.processes import ProcessError
 
 _LOOK_S: Final = 0.1
 _GIVE_UP_S: Final = 60.0
+_UNDER_WAY_S: Final = 0.5
 _BACK_S: Final = 10.0
 _WRITES: Final = 20
 _FAILED: Final = 400
@@ -171,8 +172,25 @@ async def start_proxy(scene: Scene) -> None:
 
 
 async def kill_worker(scene: Scene) -> None:
-    """End one of the proxy's workers."""
+    """End one of the proxy's workers while searches are under way in it."""
+    scene.engines[0].manner = slow(_UNDER_WAY_S)
+    await asyncio.sleep(_UNDER_WAY_S)
     os.kill(scene.proxy.worker_pids()[0], signal.SIGKILL)
+    scene.engines[0].manner = fine
+
+
+async def await_workers(scene: Scene) -> None:
+    """See that all workers are back, which the proxy sees to itself."""
+    end_s = monotonic() + _GIVE_UP_S
+    while not await scene.proxy.lives():
+        await asyncio.sleep(_LOOK_S)
+        _require(monotonic() < end_s, f"a worker is not back within {_GIVE_UP_S:g} s")
+
+
+async def cheer_up_and_await_workers(scene: Scene) -> None:
+    """Mend the plugin, and see that all workers are back."""
+    await cheer_up(scene)
+    await await_workers(scene)
 
 
 # Disks

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -42,6 +41,11 @@ class Counted:
     def __str__(self) -> str:
         labels = ", ".join(f'{name}="{value}"' for name, value in self.labels.items())
         return f"{self.name}{{{labels}}}" if labels else self.name
+
+
+_STARTED: Final = Counted("process_start_time_seconds")
+_CLOCK_TICKS_S: Final = 0.5
+"""How exactly the system tells when a process began, with room to spare."""
 
 
 @dataclass(slots=True)
@@ -107,9 +111,12 @@ class ServedProxy:
         return [each.pid for each in sorted(workers, key=psutil.Process.create_time)]
 
     async def lives(self) -> bool:
-        """Whether all its workers answer."""
-        asked = (self._get(worker, "health/live") for worker in range(self.workers))
-        return all(await asyncio.gather(*asked))
+        """Whether all its workers answer, and not those of a proxy that was killed before."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        began_s = psutil.Process(self.process.pid).create_time() - _CLOCK_TICKS_S
+        asked = (self._samples(worker, _STARTED) for worker in range(self.workers))
+        return min(await asyncio.gather(*asked)) >= began_s
 
     def kill(self) -> None:
         """End it as ``kill -9`` does."""
@@ -144,27 +151,26 @@ class ServedProxy:
 
     async def metric(self, counted: Counted) -> float:
         """Return the sum of a metric's samples over all workers; those that do not answer are 0."""
-        pages = await asyncio.gather(
-            *(self._get(worker, "metrics") for worker in range(self.workers))
-        )
-        return sum(
-            sample.value
-            for page in pages
-            for family in text_string_to_metric_families(page)
-            for sample in family.samples
-            if sample.name == counted.name and counted.labels.items() <= sample.labels.items()
-        )
+        asked = (self._samples(worker, counted) for worker in range(self.workers))
+        return sum(await asyncio.gather(*asked))
 
     @property
     def _log(self) -> Path:
         return self.log or self.folder / "proxy.log"
 
-    async def _get(self, worker: int, what: str) -> str:
-        url = f"http://{_HOST}:{self.admin_port + worker}/_qrm/{what}"
-        with suppress(OSError):
-            status, body = await asyncio.to_thread(probes.get, url)
-            return body.decode() if status == 200 else ""  # noqa: PLR2004 - HTTP's OK
-        return ""
+    async def _samples(self, worker: int, counted: Counted) -> float:
+        """Sum up the samples of one worker; 0 if it does not answer."""
+        url = f"http://{_HOST}:{self.admin_port + worker}/_qrm/metrics"
+        try:
+            _, page = await asyncio.to_thread(probes.get, url)
+        except OSError:
+            return 0.0
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(page.decode())
+            for sample in family.samples
+            if sample.name == counted.name and counted.labels.items() <= sample.labels.items()
+        )
 
     def _write_settings(self) -> Path:
         listen = {**self.settings.get("listen", {}), "host": _HOST, "port": self.port}
