@@ -71,7 +71,6 @@ class Metrics:
         self.upstream_errors = Counter(
             "qrm_upstream_errors", "Requests that no node answered", registry=self.registry
         )
-
         self.node_failures = Counter(
             "qrm_upstream_node_failures",
             "Times that a node did not answer; another may have",

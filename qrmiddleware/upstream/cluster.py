@@ -136,7 +136,7 @@ class ClusterUpstream:
     ) -> NodeReply:
         reply = await node.ask(request, self._patience)
         if repeatable:
-            await node.gather(reply, whole=request.whole)
+            await node.gather(reply, whole=request.whole or reply.status in _UNAVAILABLE)
         return reply
 
     def _note_failure(self, node: ClusterNode, problem: str) -> None:

@@ -63,7 +63,7 @@ class NodePool(Generic[_Node]):
         rested = [seat for seat in self._seats if seat.failures and now >= seat.rests_until]
         well = [seat for seat in self._seats if not seat.failures]
         seat = min(rested or well or self._seats, key=lambda seat: seat.turn)
-        if seat.failures:
+        if rested:
             seat.on_trial = True
             seat.rests_until = now + self._rest_s(seat.failures)
         self._turn += 1

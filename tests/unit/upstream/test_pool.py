@@ -98,6 +98,18 @@ def test_where_all_have_failed_all_are_asked_in_turn(pool):
     assert not pool.any_well
 
 
+def test_an_outage_of_all_does_not_lengthen_the_rest_of_each(pool, clock):
+    for node in NODES:
+        pool.note_failure(node)
+    for _ in range(50):
+        pool.note_failure(pool.choose())
+    clock.now += 1.0
+    pool.note_answer("b")
+    pool.note_answer("c")
+
+    assert chosen(pool, 9)["a"] == 1
+
+
 @given(st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from("fay")), max_size=60))
 def test_there_is_always_a_node_and_a_well_one_where_there_is_one(events):
     clock = Clock()
