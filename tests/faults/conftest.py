@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from qrmiddleware_benchmarks.faults.cell import RATE_HZ
 from qrmiddleware_benchmarks.faults.page import Report, write_report
-from qrmiddleware_benchmarks.faults.run import RATE_HZ
 from qrmiddleware_benchmarks.machine import describe_machine, today
 
 _SECONDS = 400
@@ -40,7 +40,8 @@ def outcomes(request):
     yield found
     path = request.config.getoption("--faults-report", default=None)
     if path is not None:
-        write_report(Report(today(), RATE_HZ, describe_machine(), tuple(found)), path)
+        busy = os.getloadavg()[-1]
+        write_report(Report(today(), RATE_HZ, describe_machine(), busy, tuple(found)), path)
 
 
 @pytest.fixture

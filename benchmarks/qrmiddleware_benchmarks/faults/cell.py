@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from qrmiddleware_benchmarks.faults.engine import FaultyEngine
 from qrmiddleware_benchmarks.faults.proxy import Counted, ServedProxy
@@ -29,6 +29,8 @@ class Scene:
     real: list[RealEngine] = field(default_factory=list[RealEngine])
     disk: Path | None = None
 
+
+RATE_HZ: Final = 30.0
 
 Act: TypeAlias = Callable[[Scene], Awaitable[None]]
 Setting: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Scene]]
@@ -56,6 +58,7 @@ class Cell:
         grows: By how much that grows at least.
         within_s: How long after its end all is as before, at most.
         mending_counts: Whether the time that mending takes counts: it is the proxy that starts.
+        rate_hz: Searches a second.
         patience_s: How long clients wait for their answers.
         engines: Real ones that it needs, by their names.
         quick: Whether it is part of the short form.
@@ -75,6 +78,7 @@ class Cell:
     grows: float = 1.0
     within_s: float = 5.0
     mending_counts: bool = False
+    rate_hz: float = RATE_HZ
     patience_s: float = 10.0
     engines: tuple[str, ...] = ()
     quick: bool = True

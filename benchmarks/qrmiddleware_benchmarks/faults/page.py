@@ -32,14 +32,17 @@ class Report:
 
     Attributes:
         date: When, in UTC, ISO 8601.
-        rate_hz: Searches a second.
+        rate_hz: Searches a second, but for rows with real engines.
         machine: Where.
+        busy: Processes that wanted to run, on average over the last minutes; more than there are
+            cores slow down whatever starts.
         outcomes: Of every row, in order.
     """
 
     date: str
     rate_hz: float
     machine: Machine
+    busy: float
     outcomes: tuple[Outcome, ...]
 
 
@@ -65,7 +68,7 @@ def page(report: Report) -> str:
             (
                 f"Run on {report.date} at {report.rate_hz:g} searches a second: {searches:,} "
                 f"searches fell into the {len(rows)} faults, {lost or 'none'} of them lost. "
-                f"{machine_line(report.machine)}"
+                f"{machine_line(report.machine)} The load average was {report.busy:.0f}."
             ),
             "",
             _HEAD,

@@ -21,7 +21,7 @@ PLUGINS: Final = (
     ),
     Cell(
         name="a plugin sleeps",
-        what="every call of a rewriter takes 2 s, of which 0.5 s are waited for",
+        what="every call of a rewriter takes 2 s, of which one is waited for",
         setting=with_plugin(),
         breaks=acts.mood("sleeps"),
         mends=acts.cheer_up,

@@ -14,9 +14,6 @@ from qrmiddleware_benchmarks.faults.stream import WHOLE, Seen, Stream
 from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.searches import QUERIES
 
-RATE_HZ: Final = 30.0
-"""Searches a second, while things break."""
-
 _WARM_S: Final = 0.7
 _STEADY_S: Final = 1.2
 """For how long everything has to be as before to be believed."""
@@ -37,7 +34,7 @@ async def run_cell(cell: Cell, folder: Path) -> Outcome:
         ProcessError: If the searches are not answered before anything breaks.
     """
     async with cell.setting(folder) as scene:
-        stream = Stream(scene.proxy.port, _BODIES, RATE_HZ, patience_s=cell.patience_s)
+        stream = Stream(scene.proxy.port, _BODIES, cell.rate_hz, cell.patience_s)
         async with stream.flowing():
             if not await stream.whole_for(_WARM_S, within_s=20.0):
                 last = Counter(each.last for each in stream.seen[-20:])

@@ -116,12 +116,13 @@ async def with_wrong_clock(folder: Path) -> AsyncIterator[Scene]:
         yield scene
 
 
-def with_real(name: str, *, nodes: int = 1) -> Setting:
+def with_real(name: str, *, nodes: int = 1, upstream: Mapping[str, Any] | None = None) -> Setting:
     """Serve before real engines that hold the same products.
 
     Args:
         name: As ``qrm-engines`` knows it.
         nodes: How many; each is a cluster of its own, filled with the same.
+        upstream: Further keys of the configuration's ``upstream``.
     """
 
     @asynccontextmanager
@@ -132,8 +133,8 @@ def with_real(name: str, *, nodes: int = 1) -> Setting:
                 stack.push_async_callback(engine.stop)
                 await engine.start()
                 await fill(engine.port)
-            upstream = {"urls": [engine.url for engine in real]}
-            scene = await stack.enter_async_context(with_plugin(upstream=upstream)(folder))
+            named = {**(upstream or {}), "urls": [engine.url for engine in real]}
+            scene = await stack.enter_async_context(with_plugin(upstream=named)(folder))
             scene.real += real
             yield scene
 

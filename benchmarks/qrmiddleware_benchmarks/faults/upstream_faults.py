@@ -12,6 +12,10 @@ from qrmiddleware_benchmarks.faults.scenes import with_plugin, with_real
 _ALONE: Final = with_plugin()
 _PAIR: Final = with_plugin(engines=2)
 _SOON_SILENT: Final = with_plugin(engines=2, upstream={"timeout_ms": 1_000})
+_PATIENT: Final = {"timeout_ms": 20_000}
+_GENTLY_HZ: Final = 5.0
+"""For real engines, whose first searches after a start take their time."""
+
 _UNREACHABLE: Final = frozenset({"502", "503"})
 
 UPSTREAM: Final = (
@@ -137,25 +141,29 @@ UPSTREAM: Final = (
     Cell(
         name="OpenSearch is killed",
         what="`kill -9` of the only node; started again with its data",
-        setting=with_real("opensearch"),
+        setting=with_real("opensearch", upstream=_PATIENT),
         breaks=acts.send(signal.SIGKILL),
         mends=acts.start_real,
         sees=_UNREACHABLE,
         shows=frozenset({"503"}),
         engine_answers=False,
         counted=Counted("qrm_upstream_errors_total"),
-        within_s=30.0,
+        within_s=60.0,
+        rate_hz=_GENTLY_HZ,
+        patience_s=60.0,
         engines=("opensearch",),
         quick=False,
     ),
     Cell(
         name="one of two OpenSearch nodes is killed",
         what="`kill -9` of one; started again with its data (two clusters of one node each)",
-        setting=with_real("opensearch", nodes=2),
+        setting=with_real("opensearch", nodes=2, upstream=_PATIENT),
         breaks=acts.send(signal.SIGKILL),
         mends=acts.start_real,
         counted=failures("unreached"),
-        within_s=30.0,
+        within_s=60.0,
+        rate_hz=_GENTLY_HZ,
+        patience_s=60.0,
         engines=("opensearch",),
         quick=False,
     ),

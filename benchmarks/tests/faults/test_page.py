@@ -12,7 +12,7 @@ KEPT = Path(__file__).parents[2] / "results" / "fault-matrix.json"
 
 
 def report(*outcomes):
-    return Report("2026-01-31", 30.0, MACHINE, outcomes)
+    return Report("2026-01-31", 30.0, MACHINE, 1.4, outcomes)
 
 
 def test_a_row_says_what_broke_who_saw_it_where_it_is_counted_and_for_how_long():
