@@ -74,7 +74,7 @@ class UpstreamSettings(Section):
     embedded: Path | bool = False
     """Use the embedded engine instead: a folder to keep its data in, or true for memory."""
     timeout_ms: PositiveMs = 30_000
-    """Longest silence of a node, before its reply and within it; then the client gets a 504."""
+    """Longest silence of a node, before its reply and in it; reads then go to another, once."""
     connect_timeout_ms: PositiveMs = 2_000
     """Longest wait for a connection."""
     connections_per_node: Annotated[int, Field(ge=1)] = 256
