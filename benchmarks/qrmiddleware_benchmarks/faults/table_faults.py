@@ -88,6 +88,7 @@ TABLES: Final = (
         sees=without("rewrite_table", "error", "open_circuit"),
         shows=without("rewrite_table", "error"),
         counted=calls("rewrite_table", "error"),
+        quick=False,
     ),
     Cell(
         name="the rewrite table is deleted",
