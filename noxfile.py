@@ -39,7 +39,7 @@ def tests(session: nox.Session) -> None:
     everything_else = (
         "not (elasticsearch or opensearch or redis or browser or gpu or ray or students)"
     )
-    apart = ("--ignore=tests/docs", "--ignore=tests/fuzz")
+    apart = [f"--ignore=tests/{each}" for each in ("docs", "faults", "fuzz")]
     pytest = ("pytest", *apart, "-m", everything_else)
     uv(session, "coverage", "run", "-m", *pytest, *session.posargs)
     uv(session, "coverage", "report", "--fail-under=85")
@@ -73,7 +73,15 @@ def on_ray(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run against real Elasticsearch, OpenSearch, Redis and Chromium, which it starts."""
     engines = "elasticsearch or opensearch or redis or browser"
-    uv(session, "pytest", "-m", engines, "-rs", "--durations=10", *session.posargs)
+    others = ("--ignore=tests/faults", "-m", engines)
+    uv(session, "pytest", *others, "-rs", "--durations=10", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Break things under load, quick rows only; ``nox -s faults -- -m ''`` for the whole table."""
+    quick = ("-m", "not slow")
+    uv(session, "pytest", "tests/faults", *quick, "-rs", *session.posargs)
 
 
 @nox.session

@@ -77,7 +77,7 @@ class UpstreamSettings(Section):
     embedded: Path | bool = False
     """Use the embedded engine instead: a folder to keep its data in, or true for memory."""
     timeout_ms: PositiveMs = 30_000
-    """Longest silence of a node, before its reply and within it; then the client gets a 504."""
+    """Longest silence of a node, before its reply and in it; reads then go to another, once."""
     connect_timeout_ms: PositiveMs = 2_000
     """Longest wait for a connection."""
     connections_per_node: Annotated[int, Field(ge=1)] = 256
@@ -272,6 +272,8 @@ class LimitSettings(Section):
 
     max_body_bytes: Annotated[int, Field(ge=1_024)] = 10 * 2**20
     """Search bodies above this are passed through unread."""
+    max_worker_bytes: Annotated[int, Field(ge=2**20)] | None = None
+    """Memory above which a worker ends in order and is started again (Linux, 2 workers or more)."""
     plugin_threads: Annotated[int, Field(ge=1, le=512)] = 16
     """Plugin calls that run at a time."""
     plugin_queue: Annotated[int, Field(ge=0)] = 64
@@ -312,6 +314,12 @@ class Settings(Section):
     def _possible(self) -> "Settings":
         if self.listen.workers > 1 and self.upstream.embedded is not False:
             problem = "the embedded engine lives in one process: set listen.workers to 1"
+            raise ValueError(problem)
+        if self.limits.max_worker_bytes is not None and self.listen.workers == 1:
+            problem = (
+                "limits.max_worker_bytes needs others that serve while a worker is started "
+                "again: set listen.workers to 2 or more"
+            )
             raise ValueError(problem)
         if "_none" in self.pipelines:
             problem = "_none is how a request says it wants no pipeline; take another name"

@@ -23,7 +23,7 @@ from qrmiddleware.pipeline.steps import Trip
 from qrmiddleware.proxy.bodies import with_section
 from qrmiddleware.proxy.client import error_body
 from qrmiddleware.proxy.context import Exchange
-from qrmiddleware.proxy.trips import BODY_ERRORS
+from qrmiddleware.proxy.trips import BODY_ERRORS, LOAD_ERRORS
 from qrmiddleware.runner.drive import Done, Run, advance, applied, debug_section, trace_of
 
 
@@ -160,6 +160,15 @@ class ItemTask:
             return applied(self.state.value)
         return ()
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether its answer lacks the hits of some shards."""
+        match self.state:
+            case Done(value=Answer() as answer):
+                return not answer.envelope.is_whole
+            case _:
+                return False
+
     def outcome(self, of_all: str) -> str:
         """Return how it went, given how the whole request did."""
         if of_all != "handled":
@@ -182,8 +191,10 @@ class ItemTask:
         return self.controls.debug and self.run is not None
 
     def _take_refusal(self, refusal: Raw) -> None:
-        """Start over plain if another body might be answered; else that is the answer."""
-        if int(bytes(read_object(refusal).get("status", b"400"))) in BODY_ERRORS:
+        """Start over plain if the client's own search might be answered; else pass it on."""
+        several = self.run is not None and len(self.run.bodies) > 1
+        ours = BODY_ERRORS | LOAD_ERRORS if several else BODY_ERRORS
+        if int(bytes(read_object(refusal).get("status", b"400"))) in ours:
             self._start_over()
         else:
             self.steps, self.state, self.reply = None, None, refusal

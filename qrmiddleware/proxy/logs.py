@@ -1,11 +1,12 @@
 """Logs on standard error: for people or for machines."""
 
+import contextlib
 import logging
 import re
 import sys
 import warnings
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
@@ -36,7 +37,7 @@ def make_log(settings: LogSettings) -> Any:  # noqa: ANN401 structlog's loggers 
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     log = structlog.get_logger("qrmiddleware")
@@ -61,6 +62,27 @@ def _in_its_line(_log: object, _method: str, event: MutableMapping[str, Any]) ->
 
 def _escaped(control: re.Match[str]) -> str:
     return control[0].encode("unicode_escape").decode()
+
+
+_UNWRITABLE: Final = (OSError, ValueError)
+"""What a full disk, a pipe without a reader, and a closed file raise."""
+
+
+class _Unfailing:
+    """Writes to a file what can be written; a line that cannot costs no search."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        """Write, or drop it."""
+        with contextlib.suppress(*_UNWRITABLE):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Have it written, as far as that can be."""
+        with contextlib.suppress(*_UNWRITABLE):
+            self._file.flush()
 
 
 def _warning_writer(log: Any) -> Callable[..., None]:  # noqa: ANN401 structlog's loggers are untyped

@@ -3,7 +3,14 @@
 from functools import cache
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from qrmiddleware.runner.drive import Run
 
@@ -21,6 +28,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._labelled = cache(_labelled)
         self.requests = Counter(
             "qrm_requests", "Requests answered", ["kind", "status"], registry=self.registry
@@ -54,9 +62,25 @@ class Metrics:
             ["pipeline", "plugin", "hook", "outcome"],
             registry=self.registry,
         )
+        self.partial_replies = Counter(
+            "qrm_partial_replies",
+            "Searches that the engine answered in part: a shard failed, or its time was over",
+            ["pipeline"],
+            registry=self.registry,
+        )
         self.upstream_errors = Counter(
             "qrm_upstream_errors", "Requests that no node answered", registry=self.registry
         )
+        self.node_failures = Counter(
+            "qrm_upstream_node_failures",
+            "Times that a node did not answer; another may have",
+            ["node", "problem"],
+            registry=self.registry,
+        )
+
+    def note_node_failure(self, node: str, problem: str) -> None:
+        """Count one failure of one node."""
+        self._labelled(self.node_failures, node, problem).inc()
 
     def note_search(self, run: Run, outcome: str) -> None:
         """Count one search, its stages and its plugin calls."""
@@ -66,6 +90,10 @@ class Metrics:
             self._labelled(self.stage_seconds, name, stage).observe(elapsed_s)
         for call in run.calls:
             self._labelled(self.plugin_calls, name, call.plugin, call.hook, call.status).inc()
+
+    def note_partial_reply(self, pipeline: str) -> None:
+        """Count a search whose reply lacks the hits of some shards."""
+        self._labelled(self.partial_replies, pipeline).inc()
 
     def note_request(self, kind: str, status: int, elapsed_s: float) -> None:
         """Count one request, and the time it took."""

@@ -172,4 +172,6 @@ class Batch:
         for task in self.tasks:
             if task.run is not None:
                 self.exchange.note(task.run, task.outcome(outcome))
+                if task.is_partial:
+                    self.exchange.service.metrics.note_partial_reply(task.run.pipeline.name)
                 self.exchange.observe(task.run, task.trace())

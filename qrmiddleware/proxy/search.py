@@ -16,6 +16,7 @@ from qrmiddleware.dsl.search import (
     read_body,
     rendered_parameters,
 )
+from qrmiddleware.errors import UpstreamError
 from qrmiddleware.model import Query
 from qrmiddleware.pipeline.search import Answer, blind_search, count, search
 from qrmiddleware.pipeline.steps import Relay, Step, Trip
@@ -36,6 +37,7 @@ from qrmiddleware.runner.drive import Run, applied, debug_section, drive, trace_
 from qrmiddleware.upstream.exchange import Headers
 
 OK: Final = 200
+GATEWAY_TIMEOUT: Final = 504
 
 
 async def serve_search(exchange: Exchange, route: Route) -> None:
@@ -113,7 +115,8 @@ class SearchTask:
     async def serve_text(self, request: SearchRequest) -> None:
         """Answer a search with a text in it.
 
-        What the engine refuses to answer is asked again as it came.
+        What the engine refuses to answer is asked again as it came: also where it would not take
+        all the searches that one has become, or broke off in one of them.
         """
         trips = Trips(self.exchange, self._path)
 
@@ -129,10 +132,19 @@ class SearchTask:
             else:
                 await self.leave_alone(result, request.query)
         except RefusedError as refusal:
-            if refusal.reply.blames_the_body:
+            fewer = self._became_several and refusal.reply.blames_the_load
+            if fewer or refusal.reply.blames_the_body:
                 await self.ask_as_it_came("refused")
             else:
                 await self._answer_refusal(refusal.reply)
+        except UpstreamError as error:
+            if not self._became_several or error.status == GATEWAY_TIMEOUT:
+                raise  # the client's own search would have fared no better, or has waited enough
+            await self.ask_as_it_came("error")
+
+    @property
+    def _became_several(self) -> bool:
+        return len(self.run.bodies) > 1
 
     async def _rendered(self) -> RawObject | None:
         rendered = await render_template(self.exchange, self.body.sent)
@@ -168,6 +180,8 @@ class SearchTask:
         section = debug_section(self.run, trace, answer) if debug else None
         text = shaped(answer.render(section, debug=debug), self.exchange.upstream_parameters)
         self.exchange.note(self.run, "handled")
+        if not answer.envelope.is_whole:
+            self.exchange.service.metrics.note_partial_reply(self.run.pipeline.name)
         await self._answer(TripReply(200, trips.headers, text), self._headers(*applied(answer)))
         self.exchange.observe(self.run, trace)
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from math import inf
 from typing import Final
 
 import uvicorn
@@ -40,11 +41,14 @@ def make_service(settings: Settings, upstream: Upstream | None = None) -> Servic
     Raises:
         ConfigError: If the configuration cannot work.
     """
+    metrics = Metrics()
     return Service(
         settings,
-        make_upstream(settings.upstream) if upstream is None else upstream,
+        make_upstream(settings.upstream, metrics.note_node_failure)
+        if upstream is None
+        else upstream,
         Pipelines(settings),
-        Metrics(),
+        metrics,
         make_log(settings.log),
     )
 
@@ -64,8 +68,15 @@ def serve(settings: Settings) -> None:
 
 
 def _serve_in_workers(settings: Settings, listener: socket.socket) -> None:
-    make_service(settings)
-    workers = Workers(settings.listen.workers, _work, settings, listener)
+    service = make_service(settings)
+    workers = Workers(
+        settings.listen.workers,
+        _work,
+        settings,
+        listener,
+        most_bytes=settings.limits.max_worker_bytes or inf,
+        tell=service.log.warning,
+    )
     can_work = workers.watch()
     listener.close()  # or connections would go on queueing up for workers that take no more
     workers.stop()

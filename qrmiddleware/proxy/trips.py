@@ -15,6 +15,9 @@ RENDERED_HERE = frozenset({"filter_path", "pretty"})
 BODY_ERRORS = frozenset({400, 413, 500})
 """What engines answer to a body that they cannot read, run or hold."""
 
+LOAD_ERRORS = frozenset({429, 502, 503})
+"""What engines answer where they do not take as much, or not now."""
+
 _BODY_HEADERS = frozenset({"content-encoding", "accept-encoding", "content-length"})
 
 
@@ -30,6 +33,11 @@ class TripReply:
     def blames_the_body(self) -> bool:
         """Whether another body might have been answered."""
         return self.status in BODY_ERRORS
+
+    @property
+    def blames_the_load(self) -> bool:
+        """Whether fewer searches might have been answered."""
+        return self.status in LOAD_ERRORS
 
 
 class RefusedError(Exception):
@@ -61,7 +69,7 @@ class Trips:
         if not request.header("content-type"):
             headers = [*headers, ("content-type", "application/json")]
         answer = await self._exchange.service.upstream.send(
-            UpstreamRequest("POST", join_target(self._path, parameters), headers, body)
+            UpstreamRequest("POST", join_target(self._path, parameters), headers, body, whole=True)
         )
         reply = await whole(answer)
         self.headers = reply.headers

@@ -1,14 +1,23 @@
 """Several processes that serve one port, kept alive until told to stop."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable
+from math import inf
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 _RESTART_DELAY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 1.0
+
+
+def _tell_nobody(_event: str, **_facts: object) -> None:
+    """Log nothing."""
 
 
 class Workers:
@@ -19,12 +28,26 @@ class Workers:
         target: What each runs; stops on SIGTERM, and ends with ``CANNOT_WORK`` if starting it
             again would not help.
         args: Its first arguments; they must travel to another process.
+        most_bytes: Resident memory of a process above which it is told to stop, and started
+            again.
+        tell: Logs what happens to them.
     """
 
     CANNOT_WORK: Final = 2
 
-    def __init__(self, count: int, target: Callable[..., None], *args: object) -> None:
+    def __init__(
+        self,
+        count: int,
+        target: Callable[..., None],
+        *args: object,
+        most_bytes: float = inf,
+        tell: Callable[..., None] = _tell_nobody,
+    ) -> None:
         self._count = count
+        self._most_bytes = most_bytes
+        self._tell = tell
+        self._outgrown: set[int] = set()
+        self._look_again = 0.0
         self._context = multiprocessing.get_context("spawn")
         self._target = target
         self._args = args
@@ -45,10 +68,35 @@ class Workers:
             dead = [n for n, process in enumerate(self._processes) if not process.is_alive()]
             if any(self._processes[n].exitcode == self.CANNOT_WORK for n in dead):
                 return False
-            if dead and not self._stopping.wait(_RESTART_DELAY_S):
-                for worker in dead:
-                    self._processes[worker] = self._start(worker)
+            self._replace(dead)
+            self._look_at_memory()
         return True
+
+    def _replace(self, dead: list[int]) -> None:
+        """Start processes again; those that crashed after a while, for they may do so again."""
+        crashed = [worker for worker in dead if self._processes[worker].exitcode]
+        for worker in crashed:
+            code = self._processes[worker].exitcode
+            self._tell("a worker died; it is started again", worker=worker, exit_code=code)
+        if crashed and self._stopping.wait(_RESTART_DELAY_S):
+            return
+        for worker in dead:
+            self._outgrown.discard(worker)
+            self._processes[worker] = self._start(worker)
+
+    def _look_at_memory(self) -> None:
+        """Tell a process that has grown too large to stop; one at a time, the others serve on."""
+        if self._outgrown or self._most_bytes == inf or monotonic() < self._look_again:
+            return
+        self._look_again = monotonic() + _LOOK_EVERY_S
+        for worker, process in enumerate(self._processes):
+            size_bytes = _resident_bytes(process.pid)
+            if size_bytes > self._most_bytes:
+                problem = "a worker has grown too large; it is started again"
+                self._tell(problem, worker=worker, resident_bytes=size_bytes)
+                self._outgrown.add(worker)
+                process.terminate()
+                return
 
     def stop(self) -> None:
         """Let the processes finish what is under way, and wait for them to end."""
@@ -67,3 +115,12 @@ class Workers:
         )
         process.start()
         return process
+
+
+def _resident_bytes(pid: int | None) -> int:
+    """Return a process's memory; 0 where the system does not tell."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,25 +1,32 @@
 """Makes the configured upstream."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from qrmiddleware.config.settings import UpstreamSettings
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream
+from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream, tell_nobody
 from qrmiddleware.upstream.embedded import EmbeddedUpstream
 from qrmiddleware.upstream.exchange import Upstream
 from qrmiddleware.upstream.tls import TlsOptions
 
 
-def make_upstream(settings: UpstreamSettings) -> Upstream:
+def make_upstream(
+    settings: UpstreamSettings, on_failure: Callable[[str, str], None] = tell_nobody
+) -> Upstream:
     """Make what answers searches.
+
+    Args:
+        settings: Of the configuration.
+        on_failure: Is told the URL of a node that failed, and its failure's name.
 
     Raises:
         ConfigError: If it cannot work as configured.
     """
     if settings.embedded is False:
-        return ClusterUpstream(cluster_options(settings))
+        return ClusterUpstream(cluster_options(settings), on_failure)
     if find_spec("tantivy") is None:
         problem = "upstream.embedded needs tantivy: pip install 'qrmiddleware[embedded]'"
         raise ConfigError(problem)

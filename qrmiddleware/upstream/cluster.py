@@ -1,9 +1,10 @@
 """A cluster over HTTP: chooses nodes, repeats reads, streams both ways."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final
 
-from elastic_transport import NodeConfig, NodePool
+from elastic_transport import NodeConfig
 from elastic_transport.client_utils import url_to_node_config
 
 from qrmiddleware.dsl.uri import without_password
@@ -17,6 +18,8 @@ from qrmiddleware.upstream.nodes import (
     SilentError,
     UnreachedError,
 )
+from qrmiddleware.upstream.pool import NodePool
+from qrmiddleware.upstream.reply import NodeReply
 from qrmiddleware.upstream.retry import may_repeat
 from qrmiddleware.upstream.tls import TlsOptions, tls_context
 
@@ -49,23 +52,37 @@ class ClusterOptions:
     max_dead_node_backoff_ms: float = 30_000
 
 
+_UNAVAILABLE: Final = (502, 503)
+
+
+def tell_nobody(_node: str, _problem: str) -> None:
+    """Note no failure."""
+
+
 class ClusterUpstream:
     """Elasticsearch or OpenSearch, reached over one or more nodes.
+
+    Args:
+        options: Where the cluster is.
+        on_failure: Is told the URL of a node that failed, and its failure's name.
 
     Raises:
         ConfigError: If a URL cannot be understood, or a certificate cannot be loaded.
     """
 
-    def __init__(self, options: ClusterOptions) -> None:
+    def __init__(
+        self, options: ClusterOptions, on_failure: Callable[[str, str], None] = tell_nobody
+    ) -> None:
         self._max_retries = options.max_retries
         self._patience = Patience(
             connect_s=options.connect_timeout_ms / 1000, silence_s=options.timeout_ms / 1000
         )
+        self._on_failure = on_failure
+        self._nodes = [ClusterNode(config) for config in _node_configs(options)]
         self._pool = NodePool(
-            _node_configs(options),
-            ClusterNode,
-            dead_node_backoff_factor=options.dead_node_backoff_ms / 1000,
-            max_dead_node_backoff=options.max_dead_node_backoff_ms / 1000,
+            self._nodes,
+            rest_s=options.dead_node_backoff_ms / 1000,
+            longest_rest_s=options.max_dead_node_backoff_ms / 1000,
         )
 
     async def start(self) -> None:
@@ -75,40 +92,68 @@ class ClusterUpstream:
         """Ask one node after the other until one answers.
 
         A request that may have reached a node is repeated only if it is a read with its body at
-        hand; one that could not be sent goes to the next node whatever it is.
+        hand; one that could not be sent goes to the next node whatever it is. The reply to a read
+        is held until enough of it is there that most are there whole: so one that breaks off is
+        asked for again, and the client does not notice. A read that a node answers with 502 or 503,
+        as one does that has just started, goes to another node, if one is well.
 
         Raises:
             UpstreamError: 503 if no node could be reached, 504 if one stayed silent, 502 if one
                 broke off.
         """
+        repeatable = may_repeat(request)
         retries_left = self._max_retries
+        refusal: NodeReply | None = None
         while True:
-            node = cast("ClusterNode", self._pool.get())
+            node = self._pool.choose()
             try:
-                reply = await node.ask(request, self._patience)
+                reply = await self._ask(node, request, repeatable=repeatable)
             except NodeFailureError as failure:
-                self._pool.mark_dead(node)
-                if retries_left == 0 or not _may_follow(failure, request):
+                self._note_failure(node, failure.name)
+                if retries_left == 0 or not self._may_follow(failure, repeatable=repeatable):
+                    if refusal is not None:
+                        return refusal
                     raise
-                retries_left -= 1
-            else:
-                self._pool.mark_live(node)
+                # the client has waited long enough already to do so only once more
+                waited = isinstance(failure, BusyError | SilentError)
+                retries_left = 0 if waited else retries_left - 1
+                continue
+            if reply.status not in _UNAVAILABLE:
+                self._pool.note_answer(node)
                 return reply
+            self._note_failure(node, "unavailable")
+            if retries_left == 0 or not (repeatable and self._pool.any_well):
+                return reply
+            retries_left -= 1
+            refusal = reply
 
     async def close(self) -> None:
         """Close all connections; what is still under way breaks off."""
-        for node in self._pool.all():
-            await cast("ClusterNode", node).close()
+        for node in self._nodes:
+            await node.close()
 
+    async def _ask(
+        self, node: ClusterNode, request: UpstreamRequest, *, repeatable: bool
+    ) -> NodeReply:
+        reply = await node.ask(request, self._patience)
+        if repeatable:
+            await node.gather(reply, whole=request.whole or reply.status in _UNAVAILABLE)
+        return reply
 
-def _may_follow(failure: NodeFailureError, request: UpstreamRequest) -> bool:
-    match failure:
-        case UnreachedError():
-            return True
-        case BusyError() | SilentError():
-            return False  # the client has waited long enough
-        case _:
-            return may_repeat(request)
+    def _note_failure(self, node: ClusterNode, problem: str) -> None:
+        self._pool.note_failure(node)
+        self._on_failure(node.url, problem)
+
+    def _may_follow(self, failure: NodeFailureError, *, repeatable: bool) -> bool:
+        match failure:
+            case UnreachedError():
+                return True
+            case BusyError():
+                return self._pool.any_well
+            case SilentError():
+                return repeatable and self._pool.any_well
+            case _:
+                return repeatable
 
 
 def _node_configs(options: ClusterOptions) -> list[NodeConfig]:

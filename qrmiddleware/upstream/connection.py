@@ -1,11 +1,12 @@
 """One kept connection to a node."""
 
 import asyncio
-from typing import cast
+from typing import Final, cast
 
 from qrmiddleware.upstream.wire import ReplyReader, WireError
 
-_MOST_BUFFERED_BYTES = 256 * 1024
+MOST_BUFFERED_BYTES: Final = 256 * 1024
+"""Of a reply's body, before the node is held back."""
 
 
 class ConnectionBrokenError(Exception):
@@ -135,7 +136,7 @@ class Connection(asyncio.Protocol):
         self.wake()
 
     def _hold_back(self, reader: ReplyReader) -> None:
-        full = reader.buffered_bytes > _MOST_BUFFERED_BYTES and not reader.complete
+        full = reader.buffered_bytes >= MOST_BUFFERED_BYTES and not reader.complete
         if full and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()

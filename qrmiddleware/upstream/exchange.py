@@ -17,12 +17,14 @@ class UpstreamRequest:
         target: Path and query as in the request line, percent-encoding as the client sent it.
         headers: Without hop-by-hop fields and ``content-length``.
         body: All of it; or its chunks as they come in, which can be sent only once; or ``None``.
+        whole: The reply is of use as a whole only: one that breaks off may be asked for again.
     """
 
     method: str
     target: str
     headers: Headers = ()
     body: bytes | AsyncIterable[bytes] | None = None
+    whole: bool = False
 
 
 class UpstreamReply(Protocol):

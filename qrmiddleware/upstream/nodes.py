@@ -1,4 +1,4 @@
-"""One node of a cluster, in elastic-transport's pool, asked over kept connections."""
+"""One node of a cluster, asked over kept connections."""
 
 import asyncio
 import hashlib
@@ -23,11 +23,19 @@ _WITH_BODIES = ("POST", "PUT", "PATCH")
 
 
 class NodeFailureError(UpstreamError):
-    """A node did not answer."""
+    """A node did not answer.
+
+    Attributes:
+        name: Of this kind of failure, for those who count them.
+    """
+
+    name = "failed"
 
 
 class UnreachedError(NodeFailureError):
     """The node has seen nothing of the request."""
+
+    name = "unreached"
 
     def __init__(self, node: str, problem: str) -> None:
         super().__init__(f"{node}: {problem}", status=503)
@@ -36,6 +44,8 @@ class UnreachedError(NodeFailureError):
 class BusyError(NodeFailureError):
     """No connection to the node became free in time."""
 
+    name = "busy"
+
     def __init__(self, node: str, problem: str) -> None:
         super().__init__(f"{node}: {problem}", status=503)
 
@@ -43,12 +53,16 @@ class BusyError(NodeFailureError):
 class BrokenOffError(NodeFailureError):
     """The connection ended, or made no sense, after the request was sent in part or whole."""
 
+    name = "broken_off"
+
     def __init__(self, node: str, problem: str) -> None:
         super().__init__(f"{node}: {problem}", status=502)
 
 
 class SilentError(NodeFailureError):
     """The node has the request and has not answered in time."""
+
+    name = "silent"
 
     def __init__(self, node: str, problem: str) -> None:
         super().__init__(f"{node}: {problem}", status=504)
@@ -102,6 +116,19 @@ class ClusterNode(BaseAsyncNode):
         except ConnectionBrokenError as error:
             raise BrokenOffError(self.url, f"no reply ({error})") from error
         return reply
+
+    async def gather(self, reply: NodeReply, *, whole: bool) -> None:
+        """Wait until a reply is there, or as much of it as is held without ``whole``.
+
+        Raises:
+            NodeFailureError: If it breaks off, or stops, before.
+        """
+        try:
+            await reply.gather(whole=whole)
+        except TimeoutError as error:
+            raise SilentError(self.url, "the reply stopped half-way") from error
+        except ConnectionBrokenError as error:
+            raise BrokenOffError(self.url, f"the reply broke off ({error})") from error
 
     async def close(self) -> None:  # type: ignore[override]  # as its base class does
         """Close all connections; what is still under way breaks off."""

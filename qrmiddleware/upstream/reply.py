@@ -4,7 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from qrmiddleware.errors import UpstreamError
-from qrmiddleware.upstream.connection import Connection, ConnectionBrokenError
+from qrmiddleware.upstream.connection import (
+    MOST_BUFFERED_BYTES,
+    Connection,
+    ConnectionBrokenError,
+)
 from qrmiddleware.upstream.exchange import Headers
 from qrmiddleware.upstream.fields import end_to_end
 from qrmiddleware.upstream.wire import ReplyReader
@@ -69,6 +73,26 @@ class NodeReply:
             self.abandon()
             raise
         self._headers = end_to_end(self._reader.fields)
+        self._settle()
+
+    async def gather(self, *, whole: bool) -> None:
+        """Wait for the body, which stays to be read; let go of the connection if it breaks off.
+
+        Args:
+            whole: For all of it, however long it is; else for no more than is held of a reply
+                that nobody takes.
+
+        Raises:
+            TimeoutError: If the node said nothing for too long.
+            ConnectionBrokenError: If the connection ended.
+        """
+        reader = self._reader
+        try:
+            while not reader.complete and (whole or reader.buffered_bytes < MOST_BUFFERED_BYTES):
+                await self._connection.wait(self._patience_s())
+        except BaseException:
+            self.abandon()
+            raise
         self._settle()
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -21,6 +21,7 @@ from typing import Final
 import commands
 import conformance
 import examples
+import faults
 import formats
 import references
 import students
@@ -35,6 +36,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": references.metrics,
     "student runtime": references.student_runtime,
     "embedded engine": references.embedded_engine,
+    "faults": faults.faults,
     "qrm": commands.qrm,
     "qrm-engines": commands.qrm_engines,
     "debug output": examples.debug_output,

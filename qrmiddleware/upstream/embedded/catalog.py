@@ -136,7 +136,8 @@ class Catalog:
         except BaseException:
             stored = {index.name: index for index in self._store.indices()}
             for name in touched:
-                self._indices[name] = Index(stored[name], self._store)
+                if not self._indices[name].take_back(stored[name]):
+                    self._indices[name] = Index(stored[name], self._store)
             raise
         for name in touched:
             self._indices[name].refresh()

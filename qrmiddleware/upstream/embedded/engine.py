@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sqlite3
 import threading
 import zlib
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 
 from qrmiddleware.upstream.embedded.call import Answer, Call
 from qrmiddleware.upstream.embedded.catalog import Catalog
-from qrmiddleware.upstream.embedded.problems import ApiError, unparsable, unsupported
+from qrmiddleware.upstream.embedded.problems import ApiError, unkept, unparsable, unsupported
 from qrmiddleware.upstream.embedded.routes import find_endpoint
 from qrmiddleware.upstream.embedded.sources import filter_path
 from qrmiddleware.upstream.exchange import Headers
@@ -68,6 +69,8 @@ class EmbeddedEngine:
             answer, params = self._answer(method, target, given, body)
         except ApiError as error:
             answer, params = Answer(error.body(), error.status), {}
+        except sqlite3.Error as error:
+            answer, params = Answer(unkept(error).body(), unkept(error).status), {}
         except _MISREAD as error:
             problem = unparsable(reason=f"cannot read the request: {error!r}")
             answer, params = Answer(problem.body(), problem.status), {}

@@ -141,6 +141,22 @@ class Index:
         """Keep the mapping and the sequence number; part of the writes' transaction."""
         self._save()
 
+    def take_back(self, stored: StoredIndex) -> bool:
+        """Forget what was written since the last refresh, as it was not kept.
+
+        Args:
+            stored: The index as it is kept.
+
+        Returns:
+            Whether that is all: false if the mapping has changed too, and all has to be read anew.
+        """
+        if msgspec.json.encode(self.mapping.to_dict()) != stored.mappings:
+            return False
+        self.stored, self._next_seq = stored, stored.next_seq
+        self._added.clear()
+        self._removed.clear()
+        return True
+
     def refresh(self) -> None:
         """Make what was written visible to searches."""
         if not self._inverted.take_slots(self.mapping):

@@ -1,5 +1,6 @@
 """Answers to what cannot be done: Elasticsearch's errors, in its shape."""
 
+import sqlite3
 from typing import Any
 
 from qrmiddleware.errors import RequestError
@@ -68,3 +69,11 @@ def index_not_found(name: str) -> ApiError:
             "index": name,
         },
     )
+
+
+def unkept(error: sqlite3.Error) -> ApiError:
+    """The refusal of a write that the disk does not take; searches go on."""
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        reason = "the disk is full, nothing was written; make room, and write again"
+        return ApiError("cluster_block_exception", reason, status=429)
+    return ApiError("exception", f"the documents cannot be read or written: {error}", status=500)

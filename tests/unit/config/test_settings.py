@@ -36,6 +36,7 @@ def problem(**sections) -> str:
             "username and password, or api_key, not both",
         ),
         ({"upstream": {"embedded": True}, "listen": {"workers": 2}}, "lives in one process"),
+        ({"limits": {"max_worker_bytes": 2**28}}, "set listen.workers to 2 or more"),
         ({"pipelines": {"_none": {}}}, "take another name"),
         (
             {"pipelines": {"a": {"merge": {"places": 5, "per": 5}}}},

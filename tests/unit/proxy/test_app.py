@@ -72,9 +72,19 @@ async def test_a_reply_that_breaks_off_does_not_end_cleanly(proxied, reply):
     proxy = await proxied(reply)
 
     with pytest.raises(asyncio.IncompleteReadError):
-        await proxy.ask("/_cat/indices", method="GET")
+        await proxy.ask("/a/_doc/1", b"{}", method="PUT")
 
     assert metric(proxy, "qrm_upstream_errors_total") == "1.0"
+
+
+async def test_a_short_reply_to_a_read_that_breaks_off_is_a_502(proxied):
+    half = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc"
+    proxy = await proxied(half)
+
+    answer = await proxy.ask("/_cat/indices", method="GET")
+
+    assert answer.status == 502
+    assert len(proxy.engine.asked) == 3  # and two retries
 
 
 async def test_a_search_reply_that_breaks_off_is_a_502(proxied, one_synonym, laptop):

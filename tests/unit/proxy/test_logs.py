@@ -55,3 +55,16 @@ def test_warnings_are_logged_in_our_form(capsys):
     assert written["event"] == "the student runs on the CPU: no GPU"
     assert (written["level"], written["category"]) == ("warning", "RuntimeWarning")
     assert "test_logs.py:" in written["source"]
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_log_that_cannot_be_written_costs_nothing_else(monkeypatch, problem):
+    class Full:
+        def write(self, text):
+            raise problem
+
+        flush = isatty = lambda self: False
+
+    monkeypatch.setattr("sys.stderr", Full())
+
+    make_log(LogSettings()).warning("plugin failed")

@@ -207,6 +207,26 @@ async def test_an_item_that_the_engine_refuses_is_asked_as_it_came(shop, write_h
     assert reply.field("x-qrm-degraded") == "pipeline=refused"
 
 
+async def test_an_item_that_became_several_is_asked_as_it_came_where_not_all_are_taken(
+    proxied, one_synonym, write_http, reply_with
+):
+    def answer(asked):
+        replies = [
+            {"error": {"type": "busy"}, "status": 429} if "notebook" in body else reply_with("own")
+            for body in asked.body.decode().split("\n")[1::2]
+        ]
+        return write_http({"responses": replies})
+
+    pipeline = {**one_synonym["default"], "merge": {"policy": "rrf"}}
+    proxy = await proxied(answer, pipelines={"default": pipeline})
+
+    reply = await proxy.ask("/_msearch", lines("{}", LAPTOP))
+
+    assert reply.json["responses"] == [reply_with("own")]
+    assert proxy.engine.asked[1].body == lines("{}", LAPTOP)
+    assert reply.field("x-qrm-degraded") == "pipeline=refused"
+
+
 async def test_an_item_whose_index_is_missing_is_not_asked_twice(shop, write_http):
     missing = {"error": {"type": "index_not_found_exception"}, "status": 404}
     proxy = await shop(write_http({"responses": [missing]}))

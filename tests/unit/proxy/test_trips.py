@@ -74,3 +74,65 @@ async def test_one_search_of_several_that_is_refused_is_the_whole(
 
     assert reply.field("x-qrm-degraded") == "pipeline=refused"
     assert reply.json["hits"]["hits"][0]["_source"] == {"title": "own"}
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+async def test_an_engine_that_takes_no_further_searches_still_answers_the_clients_own(
+    proxied, one_synonym, laptop, reply_with, write_http, *, status
+):
+    def answer(asked):
+        changed = b"notebook" in asked.body
+        return write_http({}, status) if changed else write_http(reply_with("own"))
+
+    pipeline = {**one_synonym["default"], "merge": {"policy": "rrf"}}
+    proxy = await proxied(answer, pipelines={"default": pipeline})
+
+    reply = await proxy.ask("/p/_search", laptop)
+
+    assert (reply.status, reply.field("x-qrm-degraded")) == (200, "pipeline=refused")
+    assert reply.json["hits"]["hits"][0]["_source"] == {"title": "own"}
+
+
+async def test_an_index_that_is_missing_is_not_searched_again(
+    proxied, one_synonym, laptop, write_http
+):
+    pipeline = {**one_synonym["default"], "merge": {"policy": "rrf"}}
+    missing = write_http({}, "404 Not Found")
+    proxy = await proxied(missing, pipelines={"default": pipeline})
+
+    reply = await proxy.ask("/p/_search", laptop)
+
+    assert (reply.status, reply.field("x-qrm-degraded")) == (404, None)
+    assert len(proxy.engine.asked) == 3
+
+
+async def test_a_second_trip_that_fails_does_not_cost_the_first(
+    proxied, one_synonym, laptop, reply_with, write_http
+):
+    def answer(asked):
+        broken = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc"
+        return broken if b"notebook" in asked.body else write_http(reply_with("own"))
+
+    pipeline = {**one_synonym["default"], "merge": {"policy": "append"}}
+    proxy = await proxied(answer, pipelines={"default": pipeline})
+
+    reply = await proxy.ask("/p/_search", laptop)
+
+    assert (reply.status, reply.field("x-qrm-degraded")) == (200, "pipeline=error")
+    assert reply.json["hits"]["hits"][0]["_source"] == {"title": "own"}
+
+
+async def test_a_reply_that_breaks_off_is_asked_for_again(shop, laptop, reply_with, write_http):
+    breaks = iter([True, False])
+
+    def answer(asked):
+        whole = write_http(reply_with("acme laptop"), connection="close")
+        return whole[: len(whole) // 2 + 60] if next(breaks) else whole
+
+    proxy = await shop(answer)
+
+    reply = await proxy.ask("/p/_search", laptop)
+
+    assert reply.status == 200
+    assert reply.json["hits"]["hits"][0]["_id"] == "d1"
+    assert len(proxy.engine.asked) == 2

@@ -1,6 +1,8 @@
 """Processes are watched over: those that die are replaced, those that cannot work are not."""
 
+import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -23,3 +25,42 @@ def test_processes_that_cannot_work_end_the_watch():
 
     assert workers.watch() is False
     workers.stop()
+
+
+@pytest.fixture
+def told():
+    """Take what is told of workers, and end the watch over them after so many tellings."""
+
+    class Told(list):
+        ends_after = 1
+
+        def __call__(self, event, **facts):
+            self.append((event, facts))
+            if len(self) >= self.ends_after:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    return Told()
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_process_that_dies_is_told_of_and_started_again(told):
+    told.ends_after = 2
+    workers = Workers(2, os._exit, tell=told)  # each exits with its number
+
+    assert workers.watch() is True
+    workers.stop()
+
+    assert told == [("a worker died; it is started again", {"worker": 1, "exit_code": 1})] * 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.usefixtures("handlers")
+def test_a_process_that_grows_too_large_is_told_to_stop(told):
+    workers = Workers(2, subprocess.call, ["sleep", "3"], most_bytes=1, tell=told)
+
+    assert workers.watch() is True
+    workers.stop()
+
+    ((event, facts),) = told
+    assert event == "a worker has grown too large; it is started again"
+    assert facts["resident_bytes"] > 1

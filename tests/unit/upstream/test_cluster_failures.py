@@ -1,9 +1,13 @@
 import asyncio
+import time
 
 import pytest
 
 from qrmiddleware.errors import UpstreamError
+from qrmiddleware.upstream.cluster import ClusterOptions, ClusterUpstream
 from qrmiddleware.upstream.exchange import UpstreamRequest
+
+HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -139,15 +143,19 @@ async def read_whole(reply):
     return await reply.read()
 
 
-@pytest.mark.parametrize("read", [read_by_chunks, read_whole])
-async def test_a_reply_that_breaks_off_is_a_502(connect, start_engine, make_engine, read):
-    async def break_off(engine, reader, writer):
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
-        await writer.drain()
-        writer.close()
+async def break_off(engine, reader, writer):
+    await engine.read_body(reader)
+    writer.write(HALF)
+    await writer.drain()
+    writer.close()
 
+
+@pytest.mark.parametrize("read", [read_by_chunks, read_whole])
+async def test_a_reply_to_a_write_that_breaks_off_is_a_502(
+    connect, start_engine, make_engine, read
+):
     upstream = await connect(await start_engine(make_engine(break_off)))
-    reply = await upstream.send(UpstreamRequest("GET", "/"))
+    reply = await upstream.send(UpstreamRequest("PUT", "/a/_doc/1", body=b"{}"))
 
     with pytest.raises(UpstreamError, match="broke off") as caught:
         await read(reply)
@@ -155,10 +163,173 @@ async def test_a_reply_that_breaks_off_is_a_502(connect, start_engine, make_engi
     assert caught.value.status == 502
 
 
+async def test_a_reply_to_a_read_that_breaks_off_is_asked_for_again(
+    connect, start_engine, make_engine, engine
+):
+    broken = make_engine(break_off)
+    upstream = await connect(await start_engine(broken), await start_engine(engine))
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(4)]
+
+    assert [body for _, body in replies] == [b"{}"] * 4
+    assert len(broken.heads) == 1
+
+
+async def break_off_late(engine, reader, writer):
+    await engine.read_body(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n" + bytes(1_000_000))
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_long_reply_is_asked_for_again_only_if_it_is_held_whole(
+    connect, start_engine, make_engine, engine, whole
+):
+    broken = make_engine(break_off_late)
+    upstream = await connect(await start_engine(broken), await start_engine(engine))
+    ask = UpstreamRequest("POST", "/a/_search", body=b"{}", whole=whole)
+
+    failed = 0
+    for _ in range(2):
+        reply = await upstream.send(ask)
+        try:
+            await reply.read()
+        except UpstreamError:
+            failed += 1
+
+    assert failed == (not whole)
+
+
+async def test_a_long_reply_is_passed_on_before_it_is_there(connect, start_engine, make_engine):
+    async def pour(engine, reader, writer):
+        await engine.read_body(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n" + bytes(500_000))
+        await asyncio.sleep(0.3)
+        writer.write(bytes(1_500_000))
+        await writer.drain()
+
+    upstream = await connect(await start_engine(make_engine(pour)))
+
+    async with asyncio.timeout(0.25):
+        reply = await upstream.send(UpstreamRequest("GET", "/a/_search"))
+
+    assert len(await reply.read()) == 2_000_000
+
+
+async def test_a_read_that_a_node_leaves_unanswered_is_asked_once_where_another_is_well(
+    connect, start_engine, make_engine, engine
+):
+    silent = make_engine(b"")
+    urls = [await start_engine(silent), await start_engine(engine)]
+    upstream = await connect(*urls, timeout_ms=500)
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(4)]
+
+    assert [body for _, body in replies] == [b"{}"] * 4
+    assert len(silent.heads) == 1
+
+
+async def test_a_write_that_a_node_leaves_unanswered_is_a_504(
+    connect, start_engine, make_engine, engine
+):
+    silent = make_engine(b"")
+    urls = [await start_engine(silent), await start_engine(engine)]
+    upstream = await connect(*urls, timeout_ms=500)
+
+    statuses = []
+    for _ in range(2):
+        try:
+            statuses.append((await upstream.ask("PUT", "/a/_doc/1", body=b"{}"))[0].status)
+        except UpstreamError as error:
+            statuses.append(error.status)
+
+    assert sorted(statuses) == [200, 504]
+
+
+async def test_a_node_rests_whatever_the_time_of_day_is_set_to(
+    connect, start_engine, make_engine, engine, monkeypatch
+):
+    broken = make_engine(hang_up)
+    urls = [await start_engine(broken), await start_engine(engine)]
+    upstream = await connect(*urls, dead_node_backoff_ms=50)
+    for _ in range(2):
+        await upstream.ask()
+    broken._answer = engine._answer
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    await asyncio.sleep(0.1)
+    for _ in range(2):
+        await upstream.ask()
+
+    assert len(broken.heads) == 2
+
+
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nlate"
+
+
+async def test_a_read_goes_elsewhere_where_a_node_is_not_available(
+    connect, start_engine, make_engine, engine
+):
+    starting = make_engine(UNAVAILABLE)
+    upstream = await connect(await start_engine(starting), await start_engine(engine))
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(4)]
+
+    assert [(reply.status, body) for reply, body in replies] == [(200, b"{}")] * 4
+    assert len(starting.heads) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_where_no_node_is_available_the_engines_own_503_comes_back(
+    connect, start_engine, make_engine, count
+):
+    engines = [make_engine(UNAVAILABLE) for _ in range(count)]
+    upstream = await connect(*[await start_engine(engine) for engine in engines])
+
+    reply, body = await upstream.ask("POST", "/a/_search", body=b"{}")
+
+    assert (reply.status, body) == (503, b"late")
+    assert [len(engine.heads) for engine in engines] == [1] * count
+
+
+async def test_a_503_comes_back_where_the_other_node_cannot_be_reached(
+    connect, start_engine, make_engine, unused_url
+):
+    upstream = await connect(await start_engine(make_engine(UNAVAILABLE)), unused_url)
+
+    replies = [await upstream.ask("POST", "/a/_search", body=b"{}") for _ in range(3)]
+
+    assert [(reply.status, body) for reply, body in replies] == [(503, b"late")] * 3
+
+
+async def test_a_write_is_not_repeated_where_a_node_is_not_available(
+    connect, start_engine, make_engine
+):
+    engines = [make_engine(UNAVAILABLE) for _ in range(2)]
+    upstream = await connect(*[await start_engine(engine) for engine in engines])
+
+    reply, _ = await upstream.ask("PUT", "/a/_doc/1", body=b"{}")
+
+    assert reply.status == 503
+    assert sum(len(engine.heads) for engine in engines) == 1
+
+
+async def test_failures_of_nodes_are_told(start_engine, make_engine, engine, unused_url):
+    told = []
+    urls = (unused_url, await start_engine(make_engine(hang_up)), await start_engine(engine))
+    upstream = ClusterUpstream(ClusterOptions(urls=urls), lambda *failure: told.append(failure))
+
+    for _ in range(3):
+        await (await upstream.send(UpstreamRequest("GET", "/"))).close()
+    await upstream.close()
+
+    assert sorted(told) == sorted([(urls[0], "unreached"), (urls[1], "broken_off")])
+
+
 async def test_a_reply_that_stops_half_way_is_a_504(connect, start_engine, make_engine):
-    engine = make_engine(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
-    upstream = await connect(await start_engine(engine), timeout_ms=150)
-    reply = await upstream.send(UpstreamRequest("GET", "/"))
+    upstream = await connect(await start_engine(make_engine(HALF)), timeout_ms=150)
+    reply = await upstream.send(UpstreamRequest("PUT", "/a/_doc/1", body=b"{}"))
 
     with pytest.raises(UpstreamError, match="stopped half-way") as caught:
         await reply.read()

@@ -139,7 +139,7 @@ async def test_closing_a_reply_half_way_closes_its_connection(connect, start_eng
 
     engine = make_engine(dribble)
     upstream = await connect(await start_engine(engine))
-    reply = await upstream.send(UpstreamRequest("GET", "/_search"))
+    reply = await upstream.send(UpstreamRequest("DELETE", "/a"))
 
     await reply.close()
 

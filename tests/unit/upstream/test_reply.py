@@ -47,7 +47,7 @@ async def test_a_reply_may_be_closed_more_than_once(connect, start_engine, make_
     upstream = await connect(await start_engine(engine), connections_per_node=1)
 
     for _ in range(3):
-        reply = await upstream.send(UpstreamRequest("GET", "/"))
+        reply = await upstream.send(UpstreamRequest("DELETE", "/a"))
         for _ in range(times):
             await reply.close()
 

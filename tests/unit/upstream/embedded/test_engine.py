@@ -133,3 +133,27 @@ def test_threads_may_write_and_search_at_once(engine):
         thread.join()
 
     assert search(engine, "/docs/_search")["hits"]["total"]["value"] == 80
+
+
+def leave_room(engine, pages):
+    """Let the store grow to so many pages, or to what it has if that is more, as a disk does."""
+    engine._catalog._store._db.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_full_disk_refuses_writes_and_answers_searches(engine):
+    big = json.dumps({"title": "x" * 50_000}).encode()
+    line = b'{"index":{"_index":"shop"}}\n'
+    engine.handle("PUT", "/shop/_doc/1", (), b'{"title": "laptop"}')
+    leave_room(engine, 1)
+
+    refused = [engine.handle("PUT", "/shop/_doc/2", (), big) for _ in range(2)]
+    refused.append(engine.handle("POST", "/_bulk", (), line + big + b"\n"))
+    status, _, body = engine.handle("GET", "/shop/_search")
+    leave_room(engine, 1_000)
+    taken, *_ = engine.handle("PUT", "/shop/_doc/2", (), big)
+
+    assert [status for status, *_ in refused] == [429] * 3
+    assert json.loads(refused[0][2])["error"]["type"] == "cluster_block_exception"
+    assert (status, json.loads(body)["hits"]["total"]["value"]) == (200, 1)
+    assert taken == 201
+    assert json.loads(engine.handle("GET", "/shop/_count")[2])["count"] == 2
