@@ -7,6 +7,7 @@ from typing import Final, TypeGuard
 from msgspec import Raw
 
 from qrmiddleware.dsl.bounds import MAX_LEAVES, MAX_NUMBER, read_clause
+from qrmiddleware.dsl.freedom import why_ordered, why_single
 from qrmiddleware.dsl.merge import Slots
 from qrmiddleware.dsl.raw import (
     Json,
@@ -197,8 +198,8 @@ def parse_search(
         offset, size = (_number(tree, parameters, key) for key in ("from", "size"))
         counted = _counted(tree, parameters)
         hint = _ubi_query(tree) or _at_paths(tree, text_paths)
-        keeps_order = _why_ordered(tree, parameters, size)
-        single_trip = _why_single(tree, parameters) or keeps_order
+        keeps_order = why_ordered(tree, parameters, size)
+        single_trip = why_single(tree, parameters) or keeps_order
     except NotJsonError as error:
         return Untouched(f"not a search body: {error}")
     found = _find_text(clause, given_text, hint)
@@ -387,36 +388,3 @@ def _worth_rewriting(
     if len(text) > MAX_TEXT:
         return Untouched(f"the text is longer than {MAX_TEXT} characters")
     return text, leaves
-
-
-def _why_ordered(tree: RawObject, parameters: Parameters, size: int | None) -> str:
-    """Say why hits must stay in the engine's order; empty if they need not."""
-    if size == 0:
-        return "size is 0"
-    for key in ("scroll", "pit", "search_after", "slice"):
-        if key in tree or parameters.get(key) is not None:
-            return f"the search uses {key}"
-    sort = parameters.get("sort") or (read_value(tree["sort"]) if "sort" in tree else None)
-    if sort is not None and not _sorts_by_score(sort):
-        return "the search has its own sort"
-    if "stored_fields" in tree and b"_none_" in bytes(tree["stored_fields"]):
-        return "hits have no _id"
-    return ""
-
-
-def _sorts_by_score(sort: Json) -> bool:
-    if isinstance(sort, list) and len(sort) == 1:
-        (sort,) = sort
-    if isinstance(sort, dict) and list(sort) == ["_score"]:
-        order = sort["_score"]
-        sort = order.get("order", "desc") if isinstance(order, dict) else order
-        return bool(sort == "desc")
-    return sort in ("_score", "_score:desc")
-
-
-def _why_single(tree: RawObject, parameters: Parameters) -> str:
-    """Say what keeps a search from being several whose rankings are fused; empty if nothing."""
-    for key in ("collapse", "knn", "rescore", "rank", "min_score", "sort"):
-        if key in tree or parameters.get(key) is not None:
-            return f"the search uses {key}"
-    return ""

@@ -235,12 +235,14 @@ async def test_pipelined_requests_are_answered_in_order(proxied, write_http):
     assert bodies == [b"/0", b"/1", b"/2"]
 
 
-async def test_the_first_bytes_of_a_reply_arrive_before_the_last_are_sent(proxied):
+async def test_the_first_bytes_of_a_large_reply_arrive_before_the_last_are_sent(proxied):
     arrived = asyncio.Event()
+    first = b"x" * 2**19
 
     async def accept(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfirst")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (len(first) + 4))
+        writer.write(first)
         await arrived.wait()
         writer.write(b"last")
         writer.close()
@@ -252,8 +254,10 @@ async def test_the_first_bytes_of_a_reply_arrive_before_the_last_are_sent(proxie
 
     writer.write(b"GET /p/_search HTTP/1.1\r\nhost: x\r\n\r\n")
     async with asyncio.timeout(5):
-        await reader.readuntil(b"first")
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(2**18)
         arrived.set()
+        await reader.readexactly(2**18)
         rest = await reader.readexactly(4)
     writer.close()
     server.close()
