@@ -180,7 +180,7 @@ def _soak_lines(found: Soak) -> Iterator[str]:
     searches = sum(sample.searches for sample in found.samples)
     errors = sum(sample.errors for sample in found.samples)
     middle = found.samples[len(found.samples) // 2]
-    yield "## Does its memory stay flat under load?"
+    yield "## Does it stay as large as it is under load?"
     yield ""
     yield (
         f"`qrm-bench soak` on {found.date}: {last.minute:.0f} minutes with `rules` at "
@@ -197,3 +197,9 @@ def _soak_lines(found: Soak) -> Iterator[str]:
     )
     yield from tables.table(("memory", "MB"), rows)
     yield ""
+    if last.descriptors:
+        yield (
+            f"Open files and sockets: {first.descriptors} after the first seconds, "
+            f"{last.descriptors} at the end; threads: {first.threads} and {last.threads}."
+        )
+        yield ""
