@@ -39,7 +39,13 @@ _ONLY_REFUSING: Final[dict[str, Any]] = {"max_in_pipelines": 1_000_000}
 OVERLOAD: Final = Scenario(
     name="overload",
     question="What is still answered when more comes in than can be?",
-    meaning="",
+    meaning="""\
+Searches keep coming at rates up to twice what the proxy answers to a client that never asks more
+than 32 at a time (100 %). Before it refuses any, it passes searches on without their pipeline
+(`limits.max_in_pipelines`); then it refuses with 429 what is more than `limits.max_under_way`.
+*never skipped* only refuses, *no bounds* takes everything on. What is answered in time is counted
+beside what can be answered, so that 100 % is a proxy that wastes nothing on what it cannot do; it
+may be more, as a search without its pipeline costs less.""",
     arms={
         "rules": ArmSpec(front=Proxy(pipeline=RULES_PIPELINE)),
         "rules, never skipped": ArmSpec(

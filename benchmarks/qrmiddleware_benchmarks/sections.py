@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from qrmiddleware_benchmarks import tables
-from qrmiddleware_benchmarks.doubts import doubts
+from qrmiddleware_benchmarks.doubts import doubts, overload_doubts
 from qrmiddleware_benchmarks.knee import Knee, read_knee
 from qrmiddleware_benchmarks.machine import Machine
-from qrmiddleware_benchmarks.plot import plot_knee, plot_latencies
+from qrmiddleware_benchmarks.overload import OVERLOAD, Overload, read_overload
+from qrmiddleware_benchmarks.plot import plot_knee, plot_latencies, plot_overload
 from qrmiddleware_benchmarks.results import Measurement, Result, ResultError, read_result
 from qrmiddleware_benchmarks.scenarios import SCENARIOS, URLS
 from qrmiddleware_benchmarks.soak import Soak, read_soak
@@ -48,6 +49,11 @@ def soak(path: Path, _pictures: Path) -> Sequence[str]:
     return list(_soak_lines(read_soak(path)))
 
 
+def overload(path: Path, pictures: Path) -> Sequence[str]:
+    """Write the section about more load than can be answered."""
+    return list(_overload_lines(read_overload(path), path.stem, pictures))
+
+
 def students(path: Path, pictures: Path) -> Sequence[str]:
     """Have the students' own module write their section.
 
@@ -69,6 +75,7 @@ SECTIONS: Final = (
         for at in ("", "-at-*")
     ),
     Section("knee-*.json", knee),
+    Section("overload.json", overload),
     Section("soak.json", soak),
     Section("students.json", students),
 )
@@ -172,6 +179,29 @@ def knee_table(found: Knee) -> Iterator[str]:
         rows.append((arm.name, f"{at_least}{knee.rate_hz:,.0f}", *latencies, note))
     head = ("arm", "knee, searches/s", "p50 there, ms", "p99 there, ms", "note")
     yield from tables.table(head, rows)
+
+
+def _overload_lines(found: Overload, name: str, pictures: Path) -> Iterator[str]:
+    yield f"## {OVERLOAD.question}"
+    yield ""
+    yield OVERLOAD.meaning
+    yield ""
+    yield (
+        f"`qrm-bench overload` on {found.date}, before {found.upstream}: {found.rounds} rounds of "
+        f"{found.slice_s:g} s a rate, poisson arrivals; *in time* is within "
+        f"{found.deadline_ms:g} ms. Medians over rounds. {machine_line(found.machine)}"
+    )
+    yield ""
+    yield from tables.overload(found)
+    yield ""
+    yield from tables.held(found)
+    yield ""
+    yield from overload_doubts(found)
+    yield ""
+    drawn = pictures / f"{name}.svg"
+    plot_overload(found, drawn)
+    yield picture(drawn, "Goodput by load")
+    yield ""
 
 
 def _soak_lines(found: Soak) -> Iterator[str]:
