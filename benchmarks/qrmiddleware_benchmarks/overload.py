@@ -235,9 +235,7 @@ def overload(
         generators(processes, CONNECTIONS) as load,
         progress("overload", sweep.rounds * len(arms)) as advance,
     ):
-        with ExitStack() as stack:
-            held = [stack.enter_context(arm.serving()) for arm in arms]
-            found = _swept(arms, held, load, sweep, advance)
+        found = sweep_all(arms, load, sweep, advance)
         return Overload(
             upstream=upstream.description,
             date=today(),
@@ -246,32 +244,38 @@ def overload(
             rounds=sweep.rounds,
             slice_s=sweep.slice_s,
             machine=describe_machine(),
-            arms=tuple(found),
+            arms=found,
         )
 
 
-def _swept(
-    arms: Sequence[Arm],
-    held: Sequence[Running],
-    load: Generators,
-    sweep: Sweep,
-    advance: Callable[[str], None],
+def sweep_all(
+    arms: Sequence[Arm], load: Generators, sweep: Sweep, advance: Callable[[str], None]
 ) -> tuple[ArmLevels, ...]:
+    """Offer each arm more and more, one arm after the other, round after round.
+
+    Args:
+        arms: Whose turns.
+        load: Makes the load.
+        sweep: How.
+        advance: Is told of each arm's turn as it comes.
+    """
     levels: list[list[Level]] = [[] for _ in arms]
     before: list[Held] = []
-    for number in range(sweep.rounds):
-        for place, arm in enumerate(arms):
-            advance(f"round {number + 1}, {arm.name}")
-            saturation_hz = load.saturate(arm.target, sweep.probe_s)
-            if not number:
-                before.append(_held(held[place]))
-            levels[place] += _climb(arm, load, sweep, saturation_hz, number)
-    sleep(sweep.rest_s)
-    for arm in arms:
-        load.saturate(arm.target, _REST_END_S)
-    after = [_held(running) for running in held]
-    parts = zip(arms, levels, before, after, strict=True)
-    return tuple(ArmLevels(arm.name, tuple(steps), *rest) for arm, steps, *rest in parts)
+    with ExitStack() as stack:
+        running = [stack.enter_context(arm.serving()) for arm in arms]
+        for number in range(sweep.rounds):
+            for place, arm in enumerate(arms):
+                advance(f"round {number + 1}, {arm.name}")
+                saturation_hz = load.saturate(arm.target, sweep.probe_s)
+                if not number:
+                    before.append(_held(running[place]))
+                levels[place] += _climb(arm, load, sweep, saturation_hz, number)
+        sleep(sweep.rest_s)
+        for arm in arms:
+            load.saturate(arm.target, _REST_END_S)
+        after = map(_held, running)
+        parts = zip(arms, levels, before, after, strict=True)
+        return tuple(ArmLevels(arm.name, tuple(steps), *held) for arm, steps, *held in parts)
 
 
 def _climb(
