@@ -11,12 +11,14 @@ from qrmiddleware_benchmarks import options, tables
 from qrmiddleware_benchmarks.answers import AnswerError
 from qrmiddleware_benchmarks.arms import Scenario
 from qrmiddleware_benchmarks.differences import CONFIDENCE, LEAST, Differences, differences
-from qrmiddleware_benchmarks.doubts import doubts
+from qrmiddleware_benchmarks.doubts import doubts, overload_doubts
 from qrmiddleware_benchmarks.engines import EngineError
 from qrmiddleware_benchmarks.generators import generators
 from qrmiddleware_benchmarks.knee import Knee, find_knees
 from qrmiddleware_benchmarks.machine import describe_machine, nginx_version, today
 from qrmiddleware_benchmarks.measure import Setup, duration_s, measure, standing, upstreams_of
+from qrmiddleware_benchmarks.overload import OVERLOAD, Sweep
+from qrmiddleware_benchmarks.overload import overload as run_overload
 from qrmiddleware_benchmarks.page import page
 from qrmiddleware_benchmarks.processes import ProcessError
 from qrmiddleware_benchmarks.progress import progress
@@ -207,7 +209,7 @@ def soak(
     results: options.Results = options.RESULTS,
     port: options.Port = 9330,
 ) -> None:
-    """Watch the proxy's memory under steady load.
+    """Watch the proxy's memory, open files and threads under steady load.
 
     Examples:
         qrm-bench soak --minutes 30 --rate-hz 200
@@ -217,6 +219,41 @@ def soak(
     )
     write_soak(found, results / "soak.json")
     typer.echo(f"growth in the second half: {found.growth_mb_per_hour:.1f} MB an hour")
+
+
+@app.command()
+def overload(
+    *,
+    arm: options.ArmNames = None,
+    rounds: options.Rounds = 3,
+    slice_s: options.SliceS = 3.0,
+    warmup_s: options.WarmupS = 1.0,
+    deadline_ms: Annotated[
+        float, typer.Option("--deadline-ms", help="Later answers are of no use.", min=1)
+    ] = 250,
+    generators_: options.GeneratorsOption = 2,
+    results: options.Results = options.RESULTS,
+    port: options.Port = 9330,
+) -> None:
+    """Offer up to twice what the proxy can answer: what is answered, refused, held.
+
+    Examples:
+        qrm-bench overload --arm rules --rounds 5
+    """
+    chosen = replace(OVERLOAD, arms=options.only(OVERLOAD.arms, arm))
+    found = run_overload(
+        chosen,
+        Sweep(rounds=rounds, slice_s=slice_s, warmup_s=warmup_s),
+        deadline_ms=deadline_ms,
+        processes=generators_,
+        first_port=port,
+        tell=_tell,
+    )
+    path = results / "overload.json"
+    write_result(found, path)
+    for part in (tables.overload(found), tables.held(found), overload_doubts(found)):
+        typer.echo("\n".join(part) + "\n")
+    _tell(f"kept in {path}; qrm-bench report draws it")
 
 
 @app.command()

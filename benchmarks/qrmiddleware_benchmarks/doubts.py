@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from qrmiddleware_benchmarks.histogram import decode
+from qrmiddleware_benchmarks.overload import Overload
 from qrmiddleware_benchmarks.results import ArmResult, Measurement, Result
 from qrmiddleware_benchmarks.statistics import percentile_ms
 
@@ -42,6 +43,20 @@ def doubts(result: Result, measurement: Measurement) -> Iterator[str]:
             "it may be the bottleneck; give it more processes with --generators."
         )
     yield from _unserved(measurement)
+
+
+def overload_doubts(found: Overload) -> Iterator[str]:
+    """Say in whole sentences why figures of a sweep are doubtful."""
+    if found.background > BACKGROUND:
+        yield f"Before the run, others used {found.background:.0%} of the machine."
+    levels = [(arm.name, level) for arm in found.arms for level in arm.levels]
+    busy = {name for name, level in levels if level.generator_share > GENERATOR_BUSY}
+    late = {name for name, level in levels if level.lag_p99_ms > LATE_SHARE * found.deadline_ms}
+    if busy | late:
+        yield (
+            f"The load generator gave in first, or was late by more than {LATE_SHARE:.0%} of the "
+            f"time allowed, for {_named(sorted(busy | late))}: read these as lower bounds."
+        )
 
 
 def _unserved(measurement: Measurement) -> Iterator[str]:

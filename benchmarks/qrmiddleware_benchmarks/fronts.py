@@ -23,7 +23,7 @@ from qrmiddleware_benchmarks.processes import Part, ProcessError, Tell, listenin
 from qrmiddleware_benchmarks.searches import rewrites_text, rules_text, search_request
 from qrmiddleware_benchmarks.upstreams import HOST, INDEX
 
-_READY_S = 30.0
+_READY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

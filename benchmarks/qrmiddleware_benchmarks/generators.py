@@ -33,6 +33,7 @@ class Load:
         seconds: From the first answer to the last, or as long as searches were due if that
             is longer: who keeps up needs no more than that.
         generators: What each one brought.
+        refused: Errors with status 429.
     """
 
     latencies_ns: np.typing.NDArray[np.int64]
@@ -42,6 +43,7 @@ class Load:
     due_s: float
     seconds: float
     generators: tuple[Slice, ...]
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +142,5 @@ def merged(slices: Sequence[Slice]) -> Load:
         due_s=due_ns / 1e9,
         seconds=max(due_ns, last_ns - first_ns) / 1e9,
         generators=tuple(slices),
+        refused=sum(each.refused for each in slices),
     )

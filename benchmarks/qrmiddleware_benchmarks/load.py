@@ -25,6 +25,8 @@ from qrmiddleware_benchmarks.schedule import Plan
 Nanoseconds = npt.NDArray[np.int64]
 _SECOND_NS = 1_000_000_000
 _CHUNK_BYTES = 256 * 1024
+_OK = 200
+_TOO_MANY = 429
 _STALE_NS = _SECOND_NS // 2
 """A connection idle for longer may have been closed by the server, and is looked at first."""
 
@@ -57,6 +59,7 @@ class Slice:
         answered_ns: When the first and the last answer came; 0 without any.
         cpu_s: Processor time of the generator meanwhile.
         rss_bytes: Its memory.
+        refused: Errors that are refusals for too much load, status 429.
     """
 
     latencies_ns: Nanoseconds
@@ -67,6 +70,7 @@ class Slice:
     answered_ns: tuple[int, int]
     cpu_s: float
     rss_bytes: int
+    refused: int = 0
 
 
 class _Connection:
@@ -114,8 +118,8 @@ class _Connection:
         return bool(readable)
 
     @property
-    def good(self) -> bool:
-        return bool(self._parser.get_status_code() == 200)  # noqa: PLR2004 - HTTP's OK
+    def status(self) -> int:
+        return int(self._parser.get_status_code())
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ class _Connections:
     first_ns: int = 0
     last_ns: int = 0
     errors: int = 0
+    refused: int = 0
     degraded: int = 0
 
     def ask(self, pick: int, due_ns: int, *, counts: bool) -> None:
@@ -179,13 +184,14 @@ class _Connections:
         connection.since = now_ns
         if not connection.counts:
             return
-        if connection.good:
+        if connection.status == _OK:
             self.latencies_ns.append(now_ns - connection.due_ns)
             self.first_ns = self.first_ns or now_ns
             self.last_ns = now_ns
             self.degraded += connection.degraded
         else:
             self.errors += 1
+            self.refused += connection.status == _TOO_MANY
 
     def _take_back(self, connection: _Connection) -> None:
         if connection.kept:
@@ -280,6 +286,7 @@ class _Run:
             (self._pool.first_ns, self._pool.last_ns),
             cpu_s,
             psutil.Process(os.getpid()).memory_info().rss,
+            self._pool.refused,
         )
 
     def _take_due(self) -> None:

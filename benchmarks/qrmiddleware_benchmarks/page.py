@@ -23,6 +23,7 @@ qrm-bench urls --queries queries.txt \\
     --arm direct=http://localhost:9200/products/_search \\
     --arm proxied=http://localhost:9250/products/_search
 qrm-bench knee passthrough --p99-ms 50        # how many searches a second it answers in time
+qrm-bench overload                            # what is still answered when more comes in
 qrm-bench compare before.json after.json --fail-on-regression
 ```
 

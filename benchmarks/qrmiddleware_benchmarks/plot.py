@@ -9,6 +9,7 @@ import numpy as np
 
 from qrmiddleware_benchmarks.histogram import Counts, bins_us, decode
 from qrmiddleware_benchmarks.knee import ArmCurve, Knee, Step
+from qrmiddleware_benchmarks.overload import Overload
 from qrmiddleware_benchmarks.results import Measurement
 
 if TYPE_CHECKING:
@@ -71,6 +72,32 @@ def plot_knee(knee: Knee, path: Path) -> None:
         axes.set_xlabel("searches offered a second")
         _milliseconds(axes)
         axes.set_title(f"{knee.upstream}: p99 (solid) and p50 (dashed) by rate")
+
+
+def plot_overload(found: Overload, path: Path) -> None:
+    """Draw what is answered in time by what is offered, one line an arm.
+
+    Raises:
+        ModuleNotFoundError: If matplotlib is not installed.
+    """
+    with _axes(path) as axes:
+        for number, arm in enumerate(found.arms):
+            steps = arm.by_share()
+            shares = [step[0].share for step in steps]
+            goodput = [
+                float(np.median([each.goodput(found.deadline_ms) for each in step]))
+                for step in steps
+            ]
+            axes.plot(shares, goodput, label=arm.name, marker="o", markersize=4, **_line(number))
+        farthest = max(each.share for arm in found.arms for each in arm.levels)
+        axes.plot(
+            [0, 1, farthest], [0, 1, 1], color="black", linewidth=0.8, linestyle=":", label="ideal"
+        )
+        axes.set_xlim(0, farthest)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("searches offered / what a closed loop is answered")
+        axes.set_ylabel(f"answered within {found.deadline_ms:g} ms / the same")
+        axes.set_title(f"{found.upstream}: goodput by load")
 
 
 def _draw_curve(axes: "Axes", arm: ArmCurve, bound_ms: float, number: int) -> None:

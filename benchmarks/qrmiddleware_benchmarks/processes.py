@@ -4,7 +4,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from qrmiddleware_benchmarks.engines import probes
 Tell = Callable[[str], None]
 """Takes lines about the progress."""
 
-_START_S = 30.0
+_START_S = 60.0
 _STOP_S = 10.0
 
 
@@ -43,10 +43,14 @@ class Usage:
     Attributes:
         rss_bytes: Resident now.
         cpu_s: Processor time since its start.
+        descriptors: Files and sockets that are open now.
+        threads: That run now.
     """
 
     rss_bytes: int
     cpu_s: float
+    descriptors: int = 0
+    threads: int = 0
 
 
 def usage(part: Part) -> dict[str, Usage]:
@@ -62,11 +66,27 @@ def usage(part: Part) -> dict[str, Usage]:
     return {f"{part.name} {number}": each for number, each in enumerate(used, 1)}
 
 
+def together(usages: Iterable[Usage]) -> Usage:
+    """Add up what several processes use."""
+    used = list(usages)
+    return Usage(
+        sum(each.rss_bytes for each in used),
+        sum(each.cpu_s for each in used),
+        sum(each.descriptors for each in used),
+        sum(each.threads for each in used),
+    )
+
+
 def _usage(process: psutil.Process) -> Usage | None:
     try:
         with process.oneshot():
             times = process.cpu_times()
-            return Usage(process.memory_info().rss, times.user + times.system)
+            return Usage(
+                process.memory_info().rss,
+                times.user + times.system,
+                process.num_fds(),
+                process.num_threads(),
+            )
     except psutil.NoSuchProcess:
         return None
 

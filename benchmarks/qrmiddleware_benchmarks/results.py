@@ -33,6 +33,7 @@ class SliceResult:
         seconds: From the first answer to the last, or ``due_s`` if that is longer.
         processes: What each process used.
         counters: What the arm counted itself, warm-up included.
+        refused: Errors with status 429.
     """
 
     latencies: str
@@ -44,6 +45,7 @@ class SliceResult:
     seconds: float
     processes: tuple[ProcessUse, ...] = ()
     counters: dict[str, float] = field(default_factory=dict[str, float])
+    refused: int = 0
 
     @property
     def sent(self) -> int:
@@ -185,6 +187,7 @@ def load_result(load: Load) -> SliceResult:
         due_s=round(load.due_s, 6),
         seconds=round(load.seconds, 6),
         processes=generator_uses(load),
+        refused=load.refused,
     )
 
 

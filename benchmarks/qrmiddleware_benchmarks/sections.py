@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from qrmiddleware_benchmarks import tables
-from qrmiddleware_benchmarks.doubts import doubts
+from qrmiddleware_benchmarks.doubts import doubts, overload_doubts
 from qrmiddleware_benchmarks.knee import Knee, read_knee
 from qrmiddleware_benchmarks.machine import Machine
-from qrmiddleware_benchmarks.plot import plot_knee, plot_latencies
+from qrmiddleware_benchmarks.overload import OVERLOAD, Overload, read_overload
+from qrmiddleware_benchmarks.plot import plot_knee, plot_latencies, plot_overload
 from qrmiddleware_benchmarks.results import Measurement, Result, ResultError, read_result
 from qrmiddleware_benchmarks.scenarios import SCENARIOS, URLS
 from qrmiddleware_benchmarks.soak import Soak, read_soak
@@ -48,6 +49,11 @@ def soak(path: Path, _pictures: Path) -> Sequence[str]:
     return list(_soak_lines(read_soak(path)))
 
 
+def overload(path: Path, pictures: Path) -> Sequence[str]:
+    """Write the section about more load than can be answered."""
+    return list(_overload_lines(read_overload(path), path.stem, pictures))
+
+
 def students(path: Path, pictures: Path) -> Sequence[str]:
     """Have the students' own module write their section.
 
@@ -69,6 +75,7 @@ SECTIONS: Final = (
         for at in ("", "-at-*")
     ),
     Section("knee-*.json", knee),
+    Section("overload.json", overload),
     Section("soak.json", soak),
     Section("students.json", students),
 )
@@ -174,13 +181,36 @@ def knee_table(found: Knee) -> Iterator[str]:
     yield from tables.table(head, rows)
 
 
+def _overload_lines(found: Overload, name: str, pictures: Path) -> Iterator[str]:
+    yield f"## {OVERLOAD.question}"
+    yield ""
+    yield OVERLOAD.meaning
+    yield ""
+    yield (
+        f"`qrm-bench overload` on {found.date}, before {found.upstream}: {found.rounds} rounds of "
+        f"{found.slice_s:g} s a rate, poisson arrivals; *in time* is within "
+        f"{found.deadline_ms:g} ms. Medians over rounds. {machine_line(found.machine)}"
+    )
+    yield ""
+    yield from tables.overload(found)
+    yield ""
+    yield from tables.held(found)
+    yield ""
+    yield from overload_doubts(found)
+    yield ""
+    drawn = pictures / f"{name}.svg"
+    plot_overload(found, drawn)
+    yield picture(drawn, "Goodput by load")
+    yield ""
+
+
 def _soak_lines(found: Soak) -> Iterator[str]:
     first, last = found.samples[0], found.samples[-1]
     peak = max(sample.rss_bytes for sample in found.samples)
     searches = sum(sample.searches for sample in found.samples)
     errors = sum(sample.errors for sample in found.samples)
     middle = found.samples[len(found.samples) // 2]
-    yield "## Does its memory stay flat under load?"
+    yield "## Does it stay as large as it is under load?"
     yield ""
     yield (
         f"`qrm-bench soak` on {found.date}: {last.minute:.0f} minutes with `rules` at "
@@ -197,3 +227,9 @@ def _soak_lines(found: Soak) -> Iterator[str]:
     )
     yield from tables.table(("memory", "MB"), rows)
     yield ""
+    if last.descriptors:
+        yield (
+            f"Open files and sockets: {first.descriptors} after the first seconds, "
+            f"{last.descriptors} at the end; threads: {first.threads} and {last.threads}."
+        )
+        yield ""

@@ -13,9 +13,15 @@ from qrmiddleware_benchmarks.generators import Generators, generators
 from qrmiddleware_benchmarks.histogram import decode
 from qrmiddleware_benchmarks.knee import find_knees
 from qrmiddleware_benchmarks.measure import EMBEDDED, Setup, measure, standing, upstreams_of
+from qrmiddleware_benchmarks.overload import OVERLOAD, Sweep, overload
 from qrmiddleware_benchmarks.processes import Tell
 from qrmiddleware_benchmarks.results import ArmResult, Result, read_result, write_result
-from qrmiddleware_benchmarks.scenarios import DIRECT, PASSTHROUGH, SCENARIOS
+from qrmiddleware_benchmarks.scenarios import (
+    DIRECT,
+    PASSTHROUGH,
+    RULES_PIPELINE,
+    SCENARIOS,
+)
 from qrmiddleware_benchmarks.searches import QUERIES
 from qrmiddleware_benchmarks.sections import scenario as section
 from qrmiddleware_benchmarks.turns import Course
@@ -25,6 +31,7 @@ COURSE: Final = Course(
 )
 _KEPT_UP: Final = (0.5, 1.5)
 """Answered over offered a second: a slow machine may lag, but nothing may be lost or made up."""
+_FEW_SOCKETS: Final = 64
 _KNEE_MS: Final = 10_000.0
 _PRODUCTS: Final = 200
 
@@ -32,7 +39,7 @@ _PRODUCTS: Final = 200
 def smoke(
     first_port: int, tell: Tell, scenarios: Iterable[Scenario] = tuple(SCENARIOS.values())
 ) -> list[str]:
-    """Run every scenario for a moment, and search for a knee.
+    """Run every scenario for a moment, search for a knee, and offer too much.
 
     Elasticsearch is stood in for by the embedded engine, with products made up here.
 
@@ -55,6 +62,7 @@ def smoke(
                 problems += check(scenario, result)
                 problems += _check_kept(result, folder)
             problems += _check_knee(setup, load)
+        problems += check_overload(setup)
     return problems
 
 
@@ -134,6 +142,34 @@ def _check_knee(setup: Setup, load: Generators) -> Iterator[str]:
         yield "knee: no step was made"
     if any(each.slice.errors for each in curve.points):
         yield "knee: searches failed"
+
+
+def check_overload(setup: Setup) -> Iterator[str]:
+    """Yield what does not hold of a proxy that takes few requests on and is offered many."""
+    limits = {"max_in_pipelines": 2, "max_under_way": 4}
+    few = ArmSpec(front=Proxy(pipeline=RULES_PIPELINE, limits=limits), degrades=True)
+    sweep = Sweep(rounds=1, slice_s=0.5, warmup_s=0, shares=(0.5, 3.0), probe_s=0.2, rest_s=0)
+    found = overload(
+        replace(OVERLOAD, arms={"few": few}),
+        sweep,
+        deadline_ms=1_000,
+        processes=COURSE.generators,
+        first_port=setup.first_port,
+        tell=setup.tell,
+    )
+    (arm,) = found.arms
+    light, heavy = arm.levels
+    yield from (
+        f"overload: {problem}"
+        for holds, problem in (
+            (light.slice.answered > 0, "nothing is answered at half of the load"),
+            (heavy.slice.answered > 0, "nothing is answered at too much load"),
+            (not light.lost + heavy.lost, "searches were neither answered nor refused"),
+            (heavy.slice.refused > 0, "nothing was refused"),
+            (arm.after.descriptors < arm.before.descriptors + _FEW_SOCKETS, "sockets are left"),
+        )
+        if not holds
+    )
 
 
 def _catalogue(path: Path) -> Path:

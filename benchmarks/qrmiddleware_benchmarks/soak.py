@@ -1,4 +1,4 @@
-"""Memory of the proxy under load, over minutes."""
+"""Memory, descriptors and threads of the proxy under load, over minutes."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -13,7 +13,7 @@ from qrmiddleware_benchmarks.fronts import Asked, arms_before
 from qrmiddleware_benchmarks.generators import Load, generators
 from qrmiddleware_benchmarks.histogram import count
 from qrmiddleware_benchmarks.machine import today
-from qrmiddleware_benchmarks.processes import Tell, usage
+from qrmiddleware_benchmarks.processes import Tell, Usage, together, usage
 from qrmiddleware_benchmarks.progress import progress
 from qrmiddleware_benchmarks.scenarios import RULES_PIPELINE
 from qrmiddleware_benchmarks.schedule import Plan, due_times_s, in_turn
@@ -25,7 +25,7 @@ _SAMPLE_S = 5.0
 _CONNECTIONS = 128
 _SOAK = Scenario(
     name="soak",
-    question="Does its memory stay flat under load?",
+    question="Does it stay as large as it is under load?",
     meaning="",
     arms={"rules": ArmSpec(front=Proxy(pipeline=RULES_PIPELINE))},
     rate_hz=0,
@@ -42,6 +42,8 @@ class Sample:
         searches: Answered with 200.
         errors: Answered otherwise, or not at all.
         p99_ms: From due to answered.
+        descriptors: Files and sockets that the proxy has open.
+        threads: Of the proxy.
     """
 
     minute: float
@@ -49,6 +51,8 @@ class Sample:
     searches: int
     errors: int
     p99_ms: float
+    descriptors: int = 0
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Soak:
 
 
 def soak(*, minutes: float, rate_hz: float, size_bytes: int, first_port: int, tell: Tell) -> Soak:
-    """Load the proxy and watch its memory."""
+    """Load the proxy and watch what it holds."""
     asked = Asked(QUERIES, (), search_body)
     samples: list[Sample] = []
     with (
@@ -90,8 +94,8 @@ def soak(*, minutes: float, rate_hz: float, size_bytes: int, first_port: int, te
         start_s = monotonic()
         while (minute := (monotonic() - start_s) / 60) < minutes:
             brought = load.drive(arm.target, _plan(rate_hz, len(samples)))
-            used = [each for part in running.parts for each in usage(part).values()]
-            samples.append(_sample(minute, sum(each.rss_bytes for each in used), brought))
+            used = together(each for part in running.parts for each in usage(part).values())
+            samples.append(_sample(minute, used, brought))
             advance(f"{samples[-1].rss_bytes / 1e6:.1f} MB")
     return Soak(today(), rate_hz, size_bytes, tuple(samples))
 
@@ -101,13 +105,15 @@ def _plan(rate_hz: float, number: int) -> Plan:
     return Plan(due_s, in_turn(len(due_s), len(QUERIES)))
 
 
-def _sample(minute: float, rss_bytes: int, brought: Load) -> Sample:
+def _sample(minute: float, used: Usage, brought: Load) -> Sample:
     return Sample(
         minute=round(minute, 3),
-        rss_bytes=rss_bytes,
+        rss_bytes=used.rss_bytes,
         searches=len(brought.latencies_ns),
         errors=brought.errors,
         p99_ms=round(percentile_ms(count(brought.latencies_ns), 99), 3),
+        descriptors=used.descriptors,
+        threads=used.threads,
     )
 
 

@@ -1,11 +1,13 @@
 """Measurements as Markdown tables, for the page and for the terminal."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import median
 from typing import Final
 
 from qrmiddleware_benchmarks.differences import MEANINGS, Differences
 from qrmiddleware_benchmarks.doubts import generator_share, lag_p99_ms
 from qrmiddleware_benchmarks.histogram import decode
+from qrmiddleware_benchmarks.overload import Level, Overload
 from qrmiddleware_benchmarks.results import ArmResult, Measurement
 from qrmiddleware_benchmarks.statistics import (
     PERCENTILES,
@@ -82,6 +84,33 @@ def counters(measurement: Measurement) -> Iterator[str]:
         yield from table(("arm", "counted by itself, warm-up included", "times"), rows)
 
 
+def overload(found: Overload) -> Iterator[str]:
+    """Write what came of each rate, arm by arm."""
+    head = (
+        *("overload", "offered", "offered /s", "answered in time", "refused"),
+        *("without pipeline", "lost", "p99, ms", "generator's share of a core"),
+    )
+    yield from table(
+        head,
+        (_overload_row(arm.name, step, found) for arm in found.arms for step in arm.by_share()),
+    )
+
+
+def held(found: Overload) -> Iterator[str]:
+    """Write what each arm held before and after."""
+    head = ("held before, after", "RSS MB", "files and sockets", "threads")
+    rows = (
+        (
+            arm.name,
+            f"{arm.before.rss_bytes / 1e6:.0f}, {arm.after.rss_bytes / 1e6:.0f}",
+            f"{arm.before.descriptors}, {arm.after.descriptors}",
+            f"{arm.before.threads}, {arm.after.threads}",
+        )
+        for arm in found.arms
+    )
+    yield from table(head, rows)
+
+
 def all_differences(found: Differences) -> Iterator[str]:
     """Write what two results differ in."""
     head = ("arm", "measure", "before, ms", "after, ms", "after / before", "beside the first arm")
@@ -124,6 +153,23 @@ def _comparison_row(arm: ArmResult, found: Sequence[Comparison]) -> Sequence[str
     by_name = {each.measure: each for each in found}
     p50, p99 = by_name["p50"], by_name["p99"]
     return (arm.name, *map(interval, (p50.added, p99.added, p50.ratio, p99.ratio)))
+
+
+def _overload_row(name: str, step: Sequence[Level], found: Overload) -> Sequence[str]:
+    def typical(of: Callable[[Level], float]) -> float:
+        return median(of(each) for each in step)
+
+    return (
+        name,
+        f"{step[0].share:.0%}",
+        f"{typical(lambda each: each.rate_hz):,.0f}",
+        f"{typical(lambda each: each.goodput(found.deadline_ms)):.0%}",
+        f"{typical(lambda each: each.refused_share):.0%}",
+        f"{typical(lambda each: each.skipped_share):.0%}",
+        f"{sum(each.lost for each in step):,}",
+        f"{typical(lambda each: each.p99_ms):,.0f}",
+        f"{max(each.generator_share for each in step):.0%}",
+    )
 
 
 def _cost_row(arm: ArmResult) -> Sequence[str]:

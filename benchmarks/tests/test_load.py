@@ -166,6 +166,17 @@ def test_other_statuses_and_broken_connections_are_errors():
     assert len(slice_.latencies_ns) == 8
 
 
+def test_refusals_are_told_from_other_errors():
+    def refuse_some(number):
+        status = {3: b"429 Too Many Requests", 5: b"503 No", 7: b"429 Too Many Requests"}
+        return OK.replace(b"200 OK", status.get(number, b"200 OK"))
+
+    with one_at_a_time(refuse_some) as target:
+        slice_ = drive(target, [n / 200 for n in range(10)], connections=1)
+
+    assert (len(slice_.latencies_ns), slice_.errors, slice_.refused) == (7, 3, 2)
+
+
 def test_what_is_never_answered_is_an_error():
     def never(number):
         time.sleep(5)

@@ -5,6 +5,7 @@ from types import ModuleType
 import pytest
 
 from qrmiddleware_benchmarks.knee import ArmCurve, Knee, Point
+from qrmiddleware_benchmarks.overload import ArmLevels, Held, Level, Overload
 from qrmiddleware_benchmarks.page import page
 from qrmiddleware_benchmarks.results import write_result
 from qrmiddleware_benchmarks.soak import Sample, Soak, read_soak, write_soak
@@ -113,7 +114,7 @@ def test_knees_are_tabled_and_drawn(results, knee):
 
 
 def test_a_soak_tells_memory_and_growth(results):
-    samples = tuple(Sample(n / 12, 80_000_000 + n * 1_000, 100, 0, 2.0) for n in range(120))
+    samples = tuple(Sample(n / 12, 80_000_000 + n * 1_000, 100, 0, 2.0, 40, 18) for n in range(120))
     write_soak(Soak("2026-01-31", 200, 4_000, samples), results / "soak.json")
 
     _, text = written(results)
@@ -121,6 +122,34 @@ def test_a_soak_tells_memory_and_growth(results):
     assert read_soak(results / "soak.json").growth_mb_per_hour == pytest.approx(0.72, rel=0.01)
     assert "| growth an hour, second half | 0.7 |" in text
     assert "12,000 searches answered" in text
+    assert "Open files and sockets: 40 after the first seconds, 40 at the end" in text
+
+
+def test_a_sweep_past_saturation_is_tabled_and_drawn(results, make_arm, make_result):
+    slice_ = make_arm("rules", 10.0, rounds=1, errors=100).slices[0]
+    levels = tuple(
+        Level(share, 300 * share, replace(slice_, refused=refused))
+        for share, refused in ((1.0, 100), (2.0, 99))
+    )
+    held = Held(80_000_000, 40, 18)
+    found = Overload(
+        upstream="constant answer of 4 KB",
+        date="2026-01-31",
+        background=0.01,
+        deadline_ms=250,
+        rounds=1,
+        slice_s=3,
+        machine=make_result().machine,
+        arms=(ArmLevels("rules", levels, held, held),),
+    )
+    write_result(found, results / "overload.json")
+
+    _, text = written(results)
+
+    assert "| rules | 100% | 300 | 75% | 25% | 0% | 0 |" in text
+    assert "| rules | 200% | 600 | 150% | 25% | 0% | 1 |" in text
+    assert "| rules | 80, 80 | 40, 40 | 18, 18 |" in text
+    assert (results.parent / "benchmarks" / "overload.svg").read_text().count("<path") > 10
 
 
 def test_students_write_their_own_section(results, monkeypatch):

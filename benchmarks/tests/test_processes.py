@@ -19,6 +19,8 @@ def test_a_process_lives_as_long_as_the_block(free_port):
 
     assert used["server"].rss_bytes > 1_000_000
     assert used["server"].cpu_s > 0
+    assert used["server"].descriptors > 3
+    assert used["server"].threads == 1
     assert not psutil.pid_exists(pid)
 
 

@@ -11,4 +11,6 @@ def test_memory_and_searches_are_sampled():
     assert (sample.searches, sample.errors) == (100, 0)
     assert sample.rss_bytes > 20_000_000
     assert sample.p99_ms > 0
+    assert sample.descriptors > 10
+    assert sample.threads >= 1
     assert found.growth_mb_per_hour == 0

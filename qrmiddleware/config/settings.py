@@ -274,6 +274,10 @@ class LimitSettings(Section):
     """Search bodies above this are passed through unread."""
     max_worker_bytes: Annotated[int, Field(ge=2**20)] | None = None
     """Memory above which a worker ends in order and is started again (Linux, 2 workers or more)."""
+    max_under_way: Annotated[int, Field(ge=1)] = 512
+    """Requests under way at a time in one process; above that they are refused with 429."""
+    max_in_pipelines: Annotated[int, Field(ge=1)] = 128
+    """Searches that pipelines work on at a time; above that they are passed on as they came."""
     plugin_threads: Annotated[int, Field(ge=1, le=512)] = 16
     """Plugin calls that run at a time."""
     plugin_queue: Annotated[int, Field(ge=0)] = 64

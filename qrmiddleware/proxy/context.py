@@ -25,6 +25,9 @@ from qrmiddleware.upstream.exchange import Headers, Upstream
 EXPECTED_ERRORS: Final = (QrmError, ClientGoneError, TransportError)
 """What is not the pipeline's fault: asking once more as it came would not help."""
 
+SATURATED: Final = "saturated"
+"""Why a search is passed on without its pipeline where too many are in pipelines already."""
+
 _T = TypeVar("_T")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 

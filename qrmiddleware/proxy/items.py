@@ -34,7 +34,7 @@ class ItemTask:
     Attributes:
         item: As it came.
         body: Its body, understood; ``None`` if it is no JSON object.
-        index: The header's index expression; ``None`` leaves the URL's.
+        index: The header's index expression; ``None`` until the URL's takes its place.
         rendered: What its template became; ``None`` if it is none.
         controls: What it asks of the pipeline.
         run: Its notes; ``None`` if no pipeline serves it.
@@ -66,27 +66,32 @@ class ItemTask:
         except NotJsonError:
             return cls(item, index=index)
 
-    def find_text(self, exchange: Exchange, url_index: str) -> None:
-        """Find its pipeline and its text."""
+    def find_pipeline(self, exchange: Exchange, url_index: str) -> None:
+        """Find its pipeline, if one serves it."""
         if self.body is None:
             return
-        index = url_index if self.index is None else self.index
+        if self.index is None:
+            self.index = url_index
         try:
             self.controls = exchange.controls(self.body.controls)
-            pipeline = exchange.service.pipelines.select(index, self.controls.pipeline)
+            pipeline = exchange.service.pipelines.select(self.index, self.controls.pipeline)
         except RequestError as error:
             self._fail(error)
             return
-        if pipeline is None:
+        if pipeline is not None:
+            self.run = exchange.run(pipeline, self.controls)
+
+    def find_text(self, exchange: Exchange) -> None:
+        """Find the text of a search that a pipeline serves."""
+        if self.body is None or self.run is None:
             return
-        self.run = exchange.run(pipeline, self.controls)
         request = parse_search(
             self.body.tree if self.rendered is None else read_object(self.rendered),
             Parameters(),
             query_id=exchange.request_id,
-            index=index,
+            index=self.index or "",
             given_text=self.controls.query_text,
-            text_paths=pipeline.options.text_paths,
+            text_paths=self.run.pipeline.options.text_paths,
         )
         if isinstance(request, Untouched):
             self.state = Done(request)

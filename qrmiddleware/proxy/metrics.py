@@ -40,6 +40,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.shed = Counter(
+            "qrm_requests_shed",
+            "Requests refused because too many were under way; not among those answered",
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "qrm_requests_in_flight", "Requests under way", registry=self.registry
         )

@@ -15,7 +15,7 @@ from qrmiddleware.dsl.search import Controls
 from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.proxy.bodies import Received, can_shape, pass_on, receive_body, shaped
 from qrmiddleware.proxy.client import compressed
-from qrmiddleware.proxy.context import EXPECTED_ERRORS, Exchange
+from qrmiddleware.proxy.context import EXPECTED_ERRORS, SATURATED, Exchange
 from qrmiddleware.proxy.items import ItemTask
 from qrmiddleware.proxy.routes import Route
 from qrmiddleware.proxy.trips import RENDERED_HERE, RefusedError, Trips, render_template
@@ -40,6 +40,12 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
     if not can_shape(exchange.request.parameters):
         await batch.pass_on()
         return
+    with exchange.service.pipelines.room() as has_room:
+        await (_serve(batch) if has_room else batch.pass_by())
+
+
+async def _serve(batch: "Batch") -> None:
+    exchange = batch.exchange
     try:
         await batch.serve()
     except EXPECTED_ERRORS:
@@ -82,7 +88,8 @@ class Batch:
             await self.pass_on()
             return
         for task in self.tasks:
-            task.find_text(self.exchange, self.route.index)
+            task.find_pipeline(self.exchange, self.route.index)
+            task.find_text(self.exchange)
         await self.exchange.together(task.begin() for task in self.tasks)
         if any(task.needs_answer for task in self.tasks):
             await self._answer()
@@ -99,6 +106,15 @@ class Batch:
         )
         await self.pass_on({"pipeline": why})
         self._note(why)
+
+    async def pass_by(self) -> None:
+        """Ask what the client asked, because the pipelines have as much to do as they take."""
+        for task in self.tasks:
+            task.find_pipeline(self.exchange, self.route.index)
+        await self.pass_on({"pipeline": SATURATED})
+        for task in self.tasks:
+            if task.run is not None:
+                self.exchange.note(task.run, SATURATED)
 
     async def _answer(self) -> None:
         request, parameters = self.exchange.request, self.exchange.upstream_parameters

@@ -9,6 +9,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from qrmiddleware.proxy.client import TARGET, Hangup, error_body
+from qrmiddleware.proxy.shedding import Shedding
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
 _NOT_HTTP: Final = "the request is not HTTP that can be read"
@@ -26,8 +27,16 @@ class EngineProtocol(HttpToolsProtocol):
     Java clients offer HTTP/2 (``upgrade: h2c``) with their first request. A server may ignore
     that, but httptools stops reading there, and the request's body would be lost.
 
+    It also refuses what is too much, before anything is set up to serve it.
+
     Source: RFC 9110, section 7.8.
     """
+
+    def __init__(self, *args: Any, shedding: Shedding | None = None, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn's own
+        super().__init__(*args, **kwargs)
+        self._shedding = shedding
+        self._is_shed = False
+        self._closes = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -53,21 +62,64 @@ class EngineProtocol(HttpToolsProtocol):
         if unread_bytes > _LARGEST_HEAD_BYTES and _size_bytes(fields) > _LARGEST_HEAD_BYTES:
             raise BadHeadError(_too_large("head"))
         _check_head(fields, self.parser.get_http_version())
-        if not self.parser.should_upgrade():
+        if self.parser.should_upgrade():
+            return
+        shedding = self._shedding
+        if self.transport.is_closing():
+            self._is_shed = True
+        elif shedding is not None and len(self.tasks) >= shedding.limit and self._has_turn:
+            self._shed(shedding)
+        else:
+            self._unset_keepalive_if_required()
             cast("dict[str, Any]", self.scope)[TARGET] = self.url
             super().on_headers_complete()
-            self.headers = []  # a trailer is no part of the head: RFC 9110, section 6.5.1
+        self.headers = []  # a trailer is no part of the head: RFC 9110, section 6.5.1
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of a request's body."""
+        """Take a piece of a request's body, or drop it with the request."""
         self._unread_bytes = 0
-        super().on_body(body)
+        if not self._is_shed:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request's body."""
         self._unread_bytes = 0
-        if not self.parser.should_upgrade():
+        if self._is_shed:
+            self._is_shed = False
+            self._end_shed()
+        elif not self.parser.should_upgrade():
             super().on_message_complete()
+
+    @property
+    def _has_turn(self) -> bool:
+        """Whether a reply may be written at once: none is due before, and the client reads."""
+        last = cast("RequestResponseCycle | None", self.cycle)
+        return (last is None or last.response_complete) and not self.flow.write_paused
+
+    def _shed(self, shedding: Shedding) -> None:
+        """Refuse a request; its body is read on and dropped, for who is reset reads no reply.
+
+        A client that waits for a word before it sends its body may never send it, so that what
+        came next would be taken for it: the connection ends.
+        """
+        self._is_shed = True
+        waits = self.expect_100_continue
+        self._closes = waits or not self.parser.should_keep_alive()
+        bodiless = self.parser.get_method() == b"HEAD"
+        self.transport.write(shedding.reply(bodiless=bodiless, closes=self._closes))
+        shedding.refused()
+        if waits:
+            self.transport.close()
+
+    def _end_shed(self) -> None:
+        """Close the connection behind a refusal, or keep it for as long as others that idle."""
+        if self._closes:
+            self.transport.close()
+            return
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def on_response_complete(self) -> None:
         """Go on with what has come in meanwhile."""
@@ -110,6 +162,9 @@ class EngineProtocol(HttpToolsProtocol):
         """Refuse what is not HTTP, behind the answers to the requests before it."""
         self._refusal = msg
         if self.transport.is_closing():
+            return
+        if self._is_shed:  # it has its answer
+            self.transport.close()
             return
         last = cast("RequestResponseCycle | None", self.cycle)
         if last is not None and last.more_body:  # the fault is in its own body

@@ -30,7 +30,7 @@ from qrmiddleware.proxy.bodies import (
     with_section,
 )
 from qrmiddleware.proxy.client import compressed
-from qrmiddleware.proxy.context import EXPECTED_ERRORS, Exchange
+from qrmiddleware.proxy.context import EXPECTED_ERRORS, SATURATED, Exchange
 from qrmiddleware.proxy.routes import Route
 from qrmiddleware.proxy.trips import RefusedError, TripReply, Trips, render_template, whole
 from qrmiddleware.runner.drive import Run, applied, debug_section, drive, trace_of
@@ -58,6 +58,12 @@ async def serve_search(exchange: Exchange, route: Route) -> None:
         return
     run = exchange.run(pipeline, controls)
     task = SearchTask(exchange, route, received, body, controls, run)
+    with exchange.service.pipelines.room() as has_room:
+        await (_serve(task) if has_room else task.pass_by())
+
+
+async def _serve(task: "SearchTask") -> None:
+    exchange = task.exchange
     try:
         await task.serve()
     except EXPECTED_ERRORS:
@@ -207,6 +213,11 @@ class SearchTask:
             body=last[:2_000].decode(errors="replace"),
         )
         await self._pass_on(self.exchange.headers([self.run], (), {"pipeline": why}))
+
+    async def pass_by(self) -> None:
+        """Ask what the client asked, because the pipelines have as much to do as they take."""
+        self.exchange.note(self.run, SATURATED)
+        await self._pass_on(self.exchange.headers([self.run], (), {"pipeline": SATURATED}))
 
     async def _pass_on(self, headers: Headers) -> None:
         changed = changed_body(self.received, self.body)

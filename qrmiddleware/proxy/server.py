@@ -9,8 +9,9 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from math import inf
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 
@@ -22,6 +23,7 @@ from qrmiddleware.proxy.context import Service
 from qrmiddleware.proxy.logs import make_log
 from qrmiddleware.proxy.metrics import Metrics
 from qrmiddleware.proxy.protocol import EngineProtocol
+from qrmiddleware.proxy.shedding import Shedding
 from qrmiddleware.proxy.workers import Workers
 from qrmiddleware.runner.pipelines import Pipelines
 from qrmiddleware.runner.upstreams import make_upstream
@@ -29,6 +31,10 @@ from qrmiddleware.upstream.exchange import Upstream
 
 _COLLECT_AFTER: Final = 10_000
 """New objects after which the garbage collector looks at them; Python's own is 700."""
+
+_ACCEPTED_AT_A_TIME: Final = 16
+"""Connections taken in one turn of the event loop; libuv takes one a listener, so that under load
+others would wait in the system's queue, unseen and for seconds."""
 
 
 def make_service(settings: Settings, upstream: Upstream | None = None) -> Service:
@@ -185,7 +191,7 @@ class QuietServer(uvicorn.Server):
 async def _serve(service: Service, listener: socket.socket, worker: int) -> None:
     settings = service.settings
     admin = AdminApp(service)
-    proxy_server = QuietServer(server_config(ProxyApp(service), settings, tls=True))
+    proxy_server = QuietServer(proxy_config(service))
 
     def stop() -> None:
         admin.draining = True
@@ -199,10 +205,17 @@ async def _serve(service: Service, listener: socket.socket, worker: int) -> None
                 scheme = "https" if settings.listen.tls_cert else "http"
                 url = f"{scheme}://{_address(listener)}"
                 service.log.info("serving", url=url, worker=worker)
-                await proxy_server.serve(sockets=[listener])
+                await proxy_server.serve(sockets=listeners(listener))
         finally:
             await service.upstream.close()
             service.log.info("stopped", worker=worker)
+
+
+def listeners(listener: socket.socket) -> list[socket.socket]:
+    """Return a listening socket several times over, for an event loop that takes one from each."""
+    if sys.platform == "win32":
+        return [listener]
+    return [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_A_TIME - 1))]
 
 
 def _call_when_told_to_stop(stop: Callable[[], None]) -> None:
@@ -248,14 +261,31 @@ async def _served(
         await serving
 
 
+def proxy_config(service: Service) -> uvicorn.Config:
+    """Return how uvicorn is to serve the proxy: with TLS as ``listen`` says, and within limits."""
+    shedding = Shedding(service.settings.limits.max_under_way, service.metrics.shed.inc)
+    return server_config(ProxyApp(service), service.settings, tls=True, shedding=shedding)
+
+
 def server_config(
-    app: ProxyApp | AdminApp, settings: Settings, *, tls: bool = False
+    app: ProxyApp | AdminApp,
+    settings: Settings,
+    *,
+    tls: bool = False,
+    shedding: Shedding | None = None,
 ) -> uvicorn.Config:
-    """Return how uvicorn is to serve an application; TLS as ``listen`` says, if wanted."""
+    """Return how uvicorn is to serve an application.
+
+    Args:
+        app: What is served.
+        settings: The whole configuration.
+        tls: Serve HTTPS if ``listen`` says so.
+        shedding: When requests are refused; never without.
+    """
     listen = settings.listen
     return uvicorn.Config(
         app,
-        http=EngineProtocol,
+        http=cast("type[asyncio.Protocol]", partial(EngineProtocol, shedding=shedding)),
         ws="none",
         lifespan="off",
         interface="asgi3",

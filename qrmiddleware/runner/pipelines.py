@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from qrmiddleware.config.settings import (
@@ -127,6 +129,7 @@ class Pipelines:
 
     def __init__(self, settings: Settings) -> None:
         self._pool = PluginPool(settings.limits.plugin_threads, settings.limits.plugin_queue)
+        self._room = BoundedSemaphore(settings.limits.max_in_pipelines)
         self._by_name = {
             name: _build(name, pipeline, settings, self._pool)
             for name, pipeline in settings.pipelines.items()
@@ -143,6 +146,16 @@ class Pipelines:
             except (PluginError, ConfigError) as error:
                 problem = f"pipeline {pipeline.name!r}: {error}"
                 raise ConfigError(problem) from error
+
+    @contextmanager
+    def room(self) -> Iterator[bool]:
+        """Take a search in for the length of a block; false if there is no room for one more."""
+        has_room = self._room.acquire(blocking=False)
+        try:
+            yield has_room
+        finally:
+            if has_room:
+                self._room.release()
 
     def shutdown(self) -> list[PluginError]:
         """Let every plugin go; returns what went wrong on the way."""

@@ -14,13 +14,12 @@ from qrmiddleware.config.load import load_settings
 from qrmiddleware.config.settings import ListenSettings
 from qrmiddleware.hooks import hookimpl
 from qrmiddleware.model import Rewrite
-from qrmiddleware.proxy.app import ProxyApp
 from qrmiddleware.proxy.context import Service
 from qrmiddleware.proxy.server import (
     QuietServer,
     listening_socket,
     make_service,
-    server_config,
+    proxy_config,
 )
 from qrmiddleware.runner import plugins as installed
 
@@ -260,7 +259,7 @@ async def proxied(install) -> AsyncIterator[Start]:
 @contextlib.asynccontextmanager
 async def serving(service: Service) -> AsyncIterator[int]:
     """Serve without the loop that looks for signals ten times a second, and end at once."""
-    server = QuietServer(server_config(ProxyApp(service), service.settings))
+    server = QuietServer(proxy_config(service))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     listener = listening_socket(ListenSettings(), 0)
