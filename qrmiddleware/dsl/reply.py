@@ -84,7 +84,7 @@ class SearchReply:
             return None
         total = read_value(self.section["total"])
         value = total.get("value") if isinstance(total, dict) else total
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) and value >= 0 else None
 
     @property
     def is_whole(self) -> bool:

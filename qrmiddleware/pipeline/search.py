@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar
 
-from qrmiddleware.dsl.raw import Json, read_object
+from qrmiddleware.dsl.raw import Json, raw, read_object, read_value
 from qrmiddleware.dsl.reply import (
     PageHit,
     ReplyHit,
@@ -337,10 +337,17 @@ def _seen(plan: Plan, hit: ReplyHit) -> Hit:
 
 
 def _as_asked(plan: Plan, envelope: SearchReply) -> SearchReply:
-    """Take a total out again that only the pipeline wanted counted."""
+    """Take a total out again that only the pipeline wanted counted.
+
+    With ``rest_total_hits_as_int``, one that was not counted is -1.
+    """
     if bytes(plan.request.tree.get("track_total_hits", b"true")) != b"false":
         return envelope
-    section = {key: value for key, value in envelope.section.items() if key != "total"}
+    section = dict(envelope.section)
+    if isinstance(read_value(section.get("total", raw(None))), int):
+        section["total"] = raw(-1)
+    else:
+        section.pop("total", None)
     return SearchReply(envelope.tree, section, envelope.hits)
 
 

@@ -33,7 +33,11 @@ def same(actual: Any, expected: Any) -> bool:
         )
     if isinstance(expected, list) and isinstance(actual, list):
         return len(actual) == len(expected) and all(map(same, actual, expected))
-    return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
+    if isinstance(actual, bool) or isinstance(expected, bool):
+        return actual is expected
+    if isinstance(actual, float) and isinstance(expected, int):
+        return actual == float(expected)  # as Java compares a double with a long
+    return bool(actual == expected)
 
 
 def is_true(actual: Any) -> bool:

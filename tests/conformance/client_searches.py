@@ -196,6 +196,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "count_some": {"track_total_hits": 3},
     "count_none": {"track_total_hits": False},
     "total_as_number": {"rest_total_hits_as_int": True},
+    "no_total_as_number": {"rest_total_hits_as_int": True, "track_total_hits": False},
     "filter_path": {"filter_path": "hits.hits._id,hits.total"},
     "filter_path_out": {"filter_path": "-hits.hits._source,-took"},
     "filter_path_nothing": {"filter_path": "nothing.here"},

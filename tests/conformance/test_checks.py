@@ -6,6 +6,7 @@ from checks import CHECKS, is_true, java_text
     ("check", "actual", "expected"),
     [
         ("match", 1.0, 1),
+        ("match", 4.611686018427388e18, 4611686018427387903),
         ("match", {"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}),
         ("match", None, None),
         ("match", "green  open", r"/^ green \s+ open $/"),
@@ -31,6 +32,7 @@ def test_what_holds(check, actual, expected):
     [
         ("match", 1, True),
         ("match", True, 1),
+        ("match", 1.0, True),
         ("match", "1", 1),
         ("match", {"a": 1, "b": 2}, {"a": 1}),
         ("match", [1, 2], [2, 1]),

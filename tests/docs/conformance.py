@@ -19,7 +19,7 @@ def tables(engine: str) -> str:
     for arms in found["groups"].values():
         for arm in ARMS:
             total[arm].update(arms[arm])
-    rows = [(f"`{group}`", *_counts(arms)) for group, arms in found["groups"].items()]
+    rows = [(f"`{group}`", *_counts(arms)) for group, arms in sorted(found["groups"].items())]
     head = ("API", *(f"{arm}: {' / '.join(VERDICTS)}" for arm in ARMS))
     when = f"{found['date']}, {_minutes(found['seconds'])}"
     return "\n\n".join(

@@ -72,7 +72,12 @@ def test_what_is_no_reply_with_hits_is_refused(data):
 
 @pytest.mark.parametrize(
     ("total", "count"),
-    [({"value": 7, "relation": "eq"}, 7), (7, 7), ({"value": 10_000, "relation": "gte"}, 10_000)],
+    [
+        ({"value": 7, "relation": "eq"}, 7),
+        (7, 7),
+        (-1, None),
+        ({"value": 10_000, "relation": "gte"}, 10_000),
+    ],
 )
 def test_the_total_is_read_in_both_forms(total, count):
     assert read_reply(json.dumps({"hits": {"total": total, "hits": []}}).encode()).total == count

@@ -439,6 +439,30 @@ def test_counting_is_as_the_client_asked(make_engine, counted):
         assert ("total" in section) is (counted is not False)
 
 
+@pytest.mark.parametrize(("counted", "shown"), [(False, -1), (True, 25)])
+def test_where_totals_are_numbers_one_that_was_not_counted_is_minus_one(
+    make_engine, monkeypatch, counted, shown
+):
+    engine = make_engine(shelf(5))
+    as_objects = engine.search
+
+    def as_numbers(data):
+        reply = json.loads(as_objects(data))
+        total = reply["hits"].get("total")
+        return json.dumps(
+            {**reply, "hits": {**reply["hits"], "total": total["value"] if total else -1}}
+        ).encode()
+
+    monkeypatch.setattr(engine, "search", as_numbers)
+    shop = Shop(engine, {})
+    shop.filters = ("relevance",)
+    body = {"query": QUERIES["plain"], "track_total_hits": counted}
+
+    section = shop.search(body, Options(filters={"relevance": "demote"}))["hits"]
+
+    assert section["total"] == shown
+
+
 @pytest.mark.parametrize("judge", sorted(JUDGES))
 @pytest.mark.parametrize("policy", POLICIES)
 def test_no_more_hits_are_asked_for_than_engines_give_by_default(make_engine, policy, judge):
