@@ -94,7 +94,8 @@ def section(work: Path) -> list[str]:
 def _told(built: BuildReport) -> str:
     share = built.repaired / max(1, built.weak)
     return (
-        f"Of the {LOGGED} most frequent queries of the log {built.weak:,} are weak, and "
+        "The log is of another shop, and much of what it is asked for is not to be had here. "
+        f"Of its {LOGGED} most frequent queries {built.weak:,} are weak, and "
         f"{built.repaired:,} of these ({share:.0%}) have a rewrite in the table: "
         f"{built.rewrites:,} in all, with a mean relevance of {value_text(built.relevance or 0)} "
         f"and an increment of {value_text(built.increment or 0)}. Single searches on "
