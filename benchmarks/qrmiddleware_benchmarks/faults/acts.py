@@ -71,6 +71,7 @@ async def restart_redis(scene: Scene) -> None:
     """Stop Redis in order and start it again with its data, as for an upgrade."""
     await _tell_redis(scene, "SHUTDOWN SAVE")
     await asyncio.to_thread(scene.real[0].join)
+    await asyncio.sleep(_UNDER_WAY_S)
     await scene.real[0].start()
 
 

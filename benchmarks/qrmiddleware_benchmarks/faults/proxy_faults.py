@@ -92,8 +92,8 @@ PROXY: Final = (
     ),
     Cell(
         name="a plugin leaks memory",
-        what="2 MB a call, in two workers with `limits.max_worker_bytes` of 250 MB",
-        setting=with_plugin(**_WORKERS, limits={"max_worker_bytes": 250 << 20}),
+        what="2 MB a call, in two workers with `limits.max_worker_bytes` of 150 MB",
+        setting=with_plugin(**_WORKERS, limits={"max_worker_bytes": 150 << 20}),
         breaks=acts.mood("leaks"),
         mends=acts.cheer_up_and_await_workers,
         lasts_s=6.0,
