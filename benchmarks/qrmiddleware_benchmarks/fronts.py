@@ -255,3 +255,13 @@ def qrm() -> str:
         message = "this environment has no qrm command: install qrmiddleware[all] into it"
         raise ProcessError(message)
     return command
+
+
+def run_qrm(*words: str | Path) -> None:
+    """Run the ``qrm`` command of this environment to its end, and show what it prints.
+
+    Raises:
+        ProcessError: If there is none.
+        subprocess.CalledProcessError: If it fails.
+    """
+    subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 - our own command

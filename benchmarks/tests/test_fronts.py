@@ -1,3 +1,4 @@
+import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from qrmiddleware_benchmarks.answers import check_answers
 from qrmiddleware_benchmarks.arms import ArmSpec, Direct, Nginx, Proxy, Url
 from qrmiddleware_benchmarks.counters import read_counters
 from qrmiddleware_benchmarks.engines import EngineMissingError
-from qrmiddleware_benchmarks.fronts import Asked, Running, arms_before, together
+from qrmiddleware_benchmarks.fronts import Asked, Running, arms_before, run_qrm, together
 from qrmiddleware_benchmarks.load import drive
 from qrmiddleware_benchmarks.scenarios import FULL_PIPELINE, PASSTHROUGH
 from qrmiddleware_benchmarks.schedule import Plan
@@ -85,3 +86,11 @@ def test_every_kind_of_proxy_answers_and_counts(constant):
                 assert bool(running.parts) == (arm.name != "direct")
                 if arm.name == "whole":
                     assert read_counters(running.admin_ports)["bench_reward success"] >= 3
+
+
+def test_the_qrm_command_runs_to_its_end_and_says_when_it_fails(tmp_path, capfd):
+    run_qrm("check", "--help")
+
+    assert "qrm check" in capfd.readouterr().out
+    with pytest.raises(subprocess.CalledProcessError):
+        run_qrm("check", "-c", tmp_path / "none.yaml")

@@ -13,7 +13,6 @@ its judgments are learnt from. What is gathered in the folder already is not gat
 
 import argparse
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from qrmiddleware.demo.reranking import ENGINE_WEIGHTS, SYSTEMS, System, shipped
 from qrmiddleware.demo.stock import Stock, make_stock
 from qrmiddleware.recipes.gathering import STATE
 from qrmiddleware.students.folder import read_student, write_student
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 SEED: Final = 0
 MAX_TOKENS: Final = 48
@@ -122,7 +121,7 @@ def run(*arguments: str | Path, **options: object) -> None:
     )
     told = (*map(str, arguments), *named)
     print("$ qrm", *told, flush=True)  # noqa: T201 what is done is told
-    subprocess.run([qrm(), *told], check=True)  # noqa: S603 our own
+    run_qrm(*told)
 
 
 def gather(stock: Stock, work: Path, shop: Path, extent: Extent) -> None:

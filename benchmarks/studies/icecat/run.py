@@ -9,7 +9,6 @@ here. Elasticsearch and OpenSearch are fetched if need be.
 """
 
 import json
-import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from qrmiddleware.evaluation.comparison import Evaluation
 from qrmiddleware.evaluation.report.saved import read_json
 from qrmiddleware.evaluation.report.wording import interval_text, p_text, signed_text, value_text
 from qrmiddleware_benchmarks.engines import running
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import qrm, run_qrm
 from qrmiddleware_benchmarks.processes import listening
 
 HERE: Final = Path(__file__).parent
@@ -71,7 +70,7 @@ class Study:
         return read_json(saved)
 
     def _qrm(self, *words: str) -> None:
-        subprocess.run([qrm(), "eval", *words], check=True)  # noqa: S603 our own command
+        run_qrm("eval", *words)
 
 
 def plain_section(study: Study, arms: Sequence[tuple[str, str, str]], runs: Path) -> str:

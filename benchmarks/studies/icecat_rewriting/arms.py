@@ -1,7 +1,6 @@
 """The arms that are compared: pipelines of one proxy, and searches through them."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Final
 
 from training import FIELDS
 
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import qrm, run_qrm
 from qrmiddleware_benchmarks.processes import listening
 
 PORT: Final = 9480
@@ -89,7 +88,6 @@ def ask(named: Mapping[str, str], data: Path, index: str, search: Path, saved: P
     words = [
         word for arm, name in named.items() for word in ("--arm", f"{arm}={url};pipeline={name}")
     ]
-    asked = ("--data", str(data), "--body", str(search), "--depth", str(DEPTH), "--no-cache")
+    asked = ("--data", data, "--body", search, "--depth", str(DEPTH), "--no-cache")
     how = ("--timeout", "120", "--warmup", "3", "--value-rewrites", "--provenance")
-    command = (qrm(), "eval", "run", *asked, *how, "--json", str(saved), *words)
-    subprocess.run(command, check=True)  # noqa: S603 our own command
+    run_qrm("eval", "run", *asked, *how, "--json", saved, *words)

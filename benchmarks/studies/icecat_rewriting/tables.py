@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 from arms import PORT, generator, pipeline, serving
-from training import FIELDS, RELEVANT, Shop, run
+from training import FIELDS, RELEVANT, Shop
 
 from qrmiddleware.evaluation.comparison import percentiles
 from qrmiddleware.evaluation.report.wording import value_text
 from qrmiddleware.recipes.rewrite_tables.building import REPORT, BuildReport
+from qrmiddleware_benchmarks.fronts import run_qrm
 from qrmiddleware_rewrite_table.sqlite_table import SqliteTable
 
 LOGGED: Final = "4000"
@@ -33,10 +34,10 @@ def build(shop: Shop, minilm: Path, model: Path, work: Path) -> Path:
     engine = ("--url", shop.url, "--index", shop.index, "--body", shop.search)
     judged = ("--student", minilm, "--min-score", RELEVANT, "--text-fields", FIELDS)
     if not table.is_file():
-        run("beque", "find-weak", shop.log, "--to", weak, *engine, *judged, "--most", LOGGED)
+        run_qrm("beque", "find-weak", shop.log, "--to", weak, *engine, *judged, "--most", LOGGED)
         least = ("--min-relevance", "0.3", "--min-increment", "0.1")
         made = ("--work", work, "--to", table, "--generator", model)
-        run("beque", "build-table", weak, *made, *engine, *judged, *least)
+        run_qrm("beque", "build-table", weak, *made, *engine, *judged, *least)
     return table
 
 

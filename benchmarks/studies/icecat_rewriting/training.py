@@ -4,7 +4,6 @@ Nobody's judgment and no judged query is read: wordings come of the catalogue an
 log, and what they are worth is told by an engine, and by a general bi-encoder that judges its hits.
 """
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Final
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import RewritePair
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 from qrmiddleware_rl_qr.recipes.versions import newest_chosen, read_versions, student_folder
 
 FOLDS: Final = "0,1,2,3"
@@ -78,16 +77,16 @@ class Material:
         made = (*MANUFACTURED, "30000", "--log", self.shop.log)
         if not self.minilm.is_dir():
             fields = ("--fields", FIELDS, "--max-tokens", "96")
-            run("models", "export", "minilm", "--to", self.minilm, *fields)
+            run_qrm("models", "export", "minilm", "--to", self.minilm, *fields)
         if not self.words.is_file():
-            run("beque", "wordings", self.shop.data, "--to", self.words, *made)
+            run_qrm("beque", "wordings", self.shop.data, "--to", self.words, *made)
         if not self.pairs.is_file():
             near = (*MANUFACTURED, "4000", "--log", self.shop.log, "--nearest", self.minilm)
-            run(*("beque", "wordings", self.shop.data, "--to", self.pairs), *near)
+            run_qrm(*("beque", "wordings", self.shop.data, "--to", self.pairs), *near)
         if not self.kept.is_file():
             told = ("--scores", self.feedback(self.pairs), "--to", self.kept)
             least = ("--relevance", "0.5", "--increment", "0.05")
-            run("beque", "reject", self.pairs, *told, *least)
+            run_qrm("beque", "reject", self.pairs, *told, *least)
         teach(self.base.parent, self.words, *PRETRAINED)
 
     def feedback(self, proposed: Path) -> Path:
@@ -95,7 +94,7 @@ class Material:
         told = proposed.with_suffix(".feedback.jsonl")
         engine = ("--url", self.shop.url, "--index", self.shop.index, "--body", self.shop.search)
         judged = ("--student", self.minilm, "--min-score", RELEVANT, "--text-fields", FIELDS)
-        run("feedback", proposed, "--to", told, *engine, *judged)
+        run_qrm("feedback", proposed, "--to", told, *engine, *judged)
         return told
 
 
@@ -146,9 +145,9 @@ class Training:
         if not (work / "aligned").is_dir():
             write_rows(queries, (RewritePair(query=query, rewrite="") for query in asked))
             how = ("--count", "5", "--temperature", "1", *self._seed)
-            run("beque", "candidates", queries, "--model", sft, "--to", found, *how)
+            run_qrm("beque", "candidates", queries, "--model", sft, "--to", found, *how)
             told = ("--feedback", self._from.feedback(found), "--objective", "weighted")
-            run("beque", "align", work, *told, "--hitrate", "0", *ALIGNED, *self._seed)
+            run_qrm("beque", "align", work, *told, "--hitrate", "0", *ALIGNED, *self._seed)
         return work / "aligned"
 
     def _distilled(self, teacher: Path) -> Path:
@@ -156,7 +155,7 @@ class Training:
         if not (work / "distilled").is_dir():
             write_rows(work / "pairs.jsonl", self._heard())
             how = ("--teacher", teacher, "--scratch", HALF, *DISTILLED, *ON_POLICY, *self._seed)
-            run("rl-qr", "distill", work, *how)
+            run_qrm("rl-qr", "distill", work, *how)
         return work / "distilled"
 
     def _heard(self) -> Iterator[RewritePair]:
@@ -173,22 +172,22 @@ class Training:
             self._log.write_text("\n".join(asked[GUARDING:]) + "\n", encoding="utf-8")
             engine = ("--url", shop.url, "--index", shop.index, "--body", shop.search)
             judged = ("--relevance", self._from.minilm, "--log", self._log, "--guard", self._guard)
-            run("rl-qr", "online", work, *engine, *judged, *ONLINE, *self._seed)
+            run_qrm("rl-qr", "online", work, *engine, *judged, *ONLINE, *self._seed)
         return student_folder(work, newest_chosen(read_versions(work)))
 
     def _student(self, checkpoint: Path) -> Path:
         target = checkpoint.parent / "model"
         if not target.is_dir():
             told = ("--to", target, "--stored", "float32", "--teacher", "BEQUE, words")
-            run("rl-qr", "student", checkpoint.parent, *told)
+            run_qrm("rl-qr", "student", checkpoint.parent, *told)
         return target
 
 
 def teach(work: Path, pairs: Path, *how: str | Path) -> Path:
     """Teach a generator pairs; returns its checkpoint."""
     if not (work / "sft").is_dir():
-        run("beque", "instruct", pairs, "--to", work, *_SHORT)
-        run("beque", "sft", work, *how, *_BATCH)
+        run_qrm("beque", "instruct", pairs, "--to", work, *_SHORT)
+        run_qrm("beque", "sft", work, *how, *_BATCH)
     return work / "sft"
 
 
@@ -197,10 +196,5 @@ def exported(checkpoint: Path) -> Path:
     target = checkpoint.with_name(f"{checkpoint.name}.model")
     if not target.is_dir():
         made = ("--checkpoint", checkpoint, "--to", target, "--licence", "Apache-2.0")
-        run("beque", "export", checkpoint.parent, *made)
+        run_qrm("beque", "export", checkpoint.parent, *made)
     return target
-
-
-def run(*words: str | Path) -> None:
-    """Run a command of ours."""
-    subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command

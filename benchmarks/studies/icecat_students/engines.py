@@ -1,13 +1,12 @@
 """The engines that both studies ask, filled with the catalogue."""
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from qrmiddleware_benchmarks.engines import Engine, running
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 INDEX: Final = "icecat"
 TEXT_FIELDS: Final = "title,description"
@@ -28,8 +27,7 @@ def filled(data: Path) -> Iterator[Mapping[str, Engine]]:
         for name, engine in engines.items():
             where = ("--url", engine.url, "--index", INDEX, "--replace")
             how = ("--fields", TEXT_FIELDS, "--analyzer", ANALYZERS[name])
-            command = (qrm(), "eval", "index", str(data), *where, *how)
-            subprocess.run(command, check=True)  # noqa: S603 our own command
+            run_qrm("eval", "index", data, *where, *how)
         yield engines
 
 

@@ -1,7 +1,6 @@
 """Serves every model in front of an engine, and asks for the queries that it has not seen."""
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any, Final
 from qrmiddleware.evaluation.comparison import Evaluation, evaluate
 from qrmiddleware.evaluation.rankings import ArmRun
 from qrmiddleware.evaluation.report.saved import read_json
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import qrm, run_qrm
 from qrmiddleware_benchmarks.processes import listening
 
 FIRST_PORT: Final = 9400
@@ -89,8 +88,7 @@ def measure(
         folds = () if fold is None else ("--folds", str(fold))
         queries = (*folds, "--fields", ",".join(FIELDS), "--depth", str(WINDOW))
         how = ("--no-cache", "--timeout", "120", "--warmup", "3", "--json", str(saved))
-        command = (qrm(), "eval", "run", "--data", str(data), *queries, *how, *words)
-        subprocess.run(command, check=True)  # noqa: S603 our own command
+        run_qrm("eval", "run", "--data", data, *queries, *how, *words)
     return read_json(saved)
 
 

@@ -12,7 +12,6 @@ same tables. What is in the work folder already is not made again. On two cores 
 some three hours.
 """
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -35,7 +34,7 @@ from qrmiddleware.evaluation.rankings import ArmRun, RankedHit, Ranking
 from qrmiddleware.evaluation.report.saved import read_json, write_json
 from qrmiddleware.evaluation.report.wording import interval_text, signed_text, value_text
 from qrmiddleware.students.texts import text_of
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parents[2] / "docs" / "results.md"
@@ -251,7 +250,7 @@ def _classes(training: Training, data: Path, folder: Path, seeds: int) -> None:
     ]
     saved = ("--json", str(folder / "classes.json"))
     told = ("--data", str(data), "--pairs", str(folder / "pairs.jsonl"), *saved)
-    subprocess.run((qrm(), "eval", "classes", *systems, *told), check=True)  # noqa: S603 our own
+    run_qrm("eval", "classes", *systems, *told)
 
 
 def write_page(work: Path) -> None:

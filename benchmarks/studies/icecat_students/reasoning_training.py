@@ -3,7 +3,6 @@
 Their teacher has seen no judgment and no judged query, so that one training serves all folds.
 """
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final, TypeAlias
 
 from engines import TEXT_FIELDS
 
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 Weights: TypeAlias = dict[str, tuple[float, ...]]
 """Of a loss's parts, by the arm's name."""
@@ -125,10 +124,10 @@ class Training:
     def gather(self) -> None:
         """Export the general bi-encoder; gather pairs, and what rules and vectors say of them."""
         if not self.minilm.is_dir():
-            self._qrm("models", "export", "minilm", "--to", self.minilm, *_fields(), *_READ)
+            run_qrm("models", "export", "minilm", "--to", self.minilm, *_fields(), *_READ)
         if not (self.pairs / "gathered.json").is_file():
             options = ("--hold-out", FOLDS, "--queries", f"{QUERIES}", "--text-fields", TEXT_FIELDS)
-            self._qrm("crsd", "gather", self._data, "--to", self.pairs, *self._engine, *options)
+            run_qrm("crsd", "gather", self._data, "--to", self.pairs, *self._engine, *options)
         self.label(self.pairs)
 
     def label(self, folder: Path, *reasoner: str) -> Path:
@@ -143,9 +142,9 @@ class Training:
         if joined.is_file():
             return joined
         if not reasons.is_file():
-            self._qrm("label", "reasoner", pairs, "--out", reasons, *reasoner)
-        self._qrm("label", "student", pairs, "--student", self.minilm, "--out", near)
-        self._qrm("label", "join", reasons, near, "--out", joined)
+            run_qrm("label", "reasoner", pairs, "--out", reasons, *reasoner)
+        run_qrm("label", "student", pairs, "--student", self.minilm, "--out", near)
+        run_qrm("label", "join", reasons, near, "--out", joined)
         return joined
 
     def warm(self) -> Path:
@@ -153,7 +152,7 @@ class Training:
         model = self.work / "models" / "warm"
         if not model.is_dir():
             told = ("--to", model, "--labels", self.label(self.pairs))
-            self._qrm("walmart-kd", "student", self.pairs, *told, *WARM)
+            run_qrm("walmart-kd", "student", self.pairs, *told, *WARM)
         return self.pairs / "students" / model.name
 
     def train(self, student: Student, seed: int) -> None:
@@ -164,7 +163,7 @@ class Training:
         base = ("--base", self.minilm if student.name.startswith(_TOWERS) else self.warm())
         told = (*student.options, "--seed", f"{seed}", "--labels")
         system = student.plugin.replace("_", "-")
-        self._qrm(
+        run_qrm(
             system, student.command, self.pairs, "--to", model, *base, *told, self.label(self.pairs)
         )
 
@@ -179,9 +178,6 @@ class Training:
     def checkpoint(self, student: Student, seed: int) -> Path:
         """Return where torch reads a cross-encoder."""
         return self.pairs / "students" / self.model(student, seed).name
-
-    def _qrm(self, *words: str | Path) -> None:
-        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
 
 
 def _weights(parts: tuple[str, ...], weights: tuple[float, ...]) -> tuple[str, ...]:

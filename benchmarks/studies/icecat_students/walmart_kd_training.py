@@ -1,13 +1,12 @@
 """Trains the teachers and students of all folds; what is there already is not trained again."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from engines import TEXT_FIELDS
 
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 VECTOR_LABELS: Final = "minilm.labels.jsonl"
 QUERIES: Final = 1500
@@ -44,7 +43,7 @@ class Training:
         model = self.work / "models" / "minilm"
         if not model.is_dir():
             source = Path(str(package)).parent / "model"
-            self._qrm("models", "export", str(source), "--to", str(model), *_fields(), *_READ)
+            run_qrm("models", "export", str(source), "--to", str(model), *_fields(), *_READ)
         return model
 
     def warm(self, folds: Sequence[int]) -> Path:
@@ -53,7 +52,7 @@ class Training:
         if not (work / "warm" / "config.json").is_file():
             self._gather(work, folds)
             options = ("--steps", str(WARM_STEPS), "--max-tokens", str(TEACHER_TOKENS))
-            self._qrm("walmart-kd", "warm-up", str(work), *options, *_weak(work))
+            run_qrm("walmart-kd", "warm-up", str(work), *options, *_weak(work))
         return work / "warm"
 
     def teacher(self, fold: int, warm: Path) -> Path:
@@ -64,11 +63,11 @@ class Training:
             self._gather(work, (fold,))
         if not (work / "teacher" / "config.json").is_file():
             options = ("--base", str(warm), "--steps", str(TEACH_STEPS), *tokens)
-            self._qrm("walmart-kd", "teach", str(work), *options, *_weak(work))
-        self._qrm("walmart-kd", "label", str(work), *tokens)
+            run_qrm("walmart-kd", "teach", str(work), *options, *_weak(work))
+        run_qrm("walmart-kd", "label", str(work), *tokens)
         if not model.is_dir():
             told = (*_fields(), *tokens)
-            self._qrm("models", "export", str(work / "teacher"), "--to", str(model), *told)
+            run_qrm("models", "export", str(work / "teacher"), "--to", str(model), *told)
         return model
 
     def student(self, fold: int, name: str, command: str, *options: str) -> Path:
@@ -77,7 +76,7 @@ class Training:
         if not model.is_dir():
             files = (work / "teacher.labels.jsonl", work / VECTOR_LABELS)
             labels = [word for file in files for word in ("--labels", str(file))]
-            self._qrm("walmart-kd", command, str(work), "--to", str(model), *labels, *options)
+            run_qrm("walmart-kd", command, str(work), "--to", str(model), *labels, *options)
         return model
 
     def fold(self, fold: int) -> Path:
@@ -88,12 +87,9 @@ class Training:
         folds = ",".join(map(str, held_out))
         options = ("--hold-out", folds, "--queries", str(QUERIES), "--text-fields", TEXT_FIELDS)
         told = (str(self._data), "--to", str(work), *self._engine, *options)
-        self._qrm("walmart-kd", "gather", *told)
+        run_qrm("walmart-kd", "gather", *told)
         student = ("--student", str(self.minilm()), "--out", str(work / VECTOR_LABELS))
-        self._qrm("label", "student", str(work / "pairs.jsonl"), *student)
-
-    def _qrm(self, *words: str) -> None:
-        subprocess.run([qrm(), *words], check=True)  # noqa: S603 our own command
+        run_qrm("label", "student", str(work / "pairs.jsonl"), *student)
 
 
 def arms_of_students(base: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -1,6 +1,5 @@
 """Trains the rewriters of needs, stage by stage; what is there already is not trained again."""
 
-import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -9,7 +8,7 @@ from needs import WordRule, feedback_of, pieces, read_pairs, spread, typed_by_ne
 
 from qrmiddleware.distill.rewriting.row_files import read_rows, write_rows
 from qrmiddleware.distill.rewriting.rows import CandidateSet, RewritePair
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 SPLIT: Final = ("--valid", "0", "--test", "0.2")
 SCRATCH: Final = "2000,3,128,4"
@@ -54,20 +53,18 @@ class Training:
         """Split by need, and train what every seed begins with: to follow a rule."""
         told, warm = self.work / "rule.jsonl", self.work / "warm"
         if not self.pairs.is_file():
-            self._qrm(
-                "rl-qr", "pairs", self._data / "rewrites.tsv", *_to(self.pairs.parent), *SPLIT
-            )
+            run_qrm("rl-qr", "pairs", self._data / "rewrites.tsv", *_to(self.pairs.parent), *SPLIT)
         if not told.is_file():
             write_rows(told, (*self._by_rule(), *read_pairs(self.pairs, "test")))
         if not (warm / "sft").is_dir():
-            self._qrm("beque", "instruct", told, *_to(warm), *_SHORT)
+            run_qrm("beque", "instruct", told, *_to(warm), *_SHORT)
             self._sft(warm, "--scratch", SCRATCH, *WARM)
         if not (self._pieces / "sft").is_dir():
             whole = list(read_rows(told, RewritePair))
             needs = [pair.query for pair in whole if pair.split == "train"]
             held_out = [pair for pair in whole if pair.split == "test"]
             write_rows(self.short, (*pieces(needs, self._rule()), *held_out))
-            self._qrm("beque", "instruct", self.short, *_to(self._pieces), *_SHORT)
+            run_qrm("beque", "instruct", self.short, *_to(self._pieces), *_SHORT)
             self._sft(self._pieces, "--base", warm / "sft", *PIECES)
         if not self.warm.is_dir():
             begun = ("--base", self._pieces / "sft", *_to(self.warm))
@@ -81,13 +78,13 @@ class Training:
         if not kept.is_file():
             write_rows(pairs, _pairs_of(sampled))
             told = ("--scores", _told(sampled), "--relevance", KEPT, "--increment", "0")
-            self._qrm("beque", "reject", pairs, *_to(kept), *told)
+            run_qrm("beque", "reject", pairs, *_to(kept), *told)
         rejected = self._taught(work / "rejected", (self.pairs, kept), seed)
         aligned = rejected.parent / "aligned"
         found = self._candidates(rejected, work / "candidates.jsonl", seed)
         if not aligned.is_dir():
             learnt = ("--feedback", _told(found), "--objective", "rele", *ALIGNED, *_seed(seed))
-            self._qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
+            run_qrm("beque", "align", rejected.parent, "--base", rejected, *learnt)
         made = {"copies": self.warm, "SFT": sft, "+ rejection": rejected, "+ PRO": aligned}
         return {
             name: self._export(checkpoint, work / "models" / name)
@@ -105,7 +102,7 @@ class Training:
         self._distilled(work, self.taught(seed), seed)
         if not target.is_dir():
             told = ("--teacher", "BEQUE, SFT", "--stored", "float32")
-            self._qrm("rl-qr", "student", work, *_to(target), *told)
+            run_qrm("rl-qr", "student", work, *_to(target), *told)
         return {"distilled": target}
 
     def _taught(self, work: Path, files: Sequence[Path], seed: int) -> Path:
@@ -114,7 +111,7 @@ class Training:
             people, every, again = *map(_count, ((self.pairs,), files)), work / "again.jsonl"
             write_rows(again, spread(read_pairs(self.work / "rule.jsonl", "train"), people))
             how = (*TAUGHT, "--epochs", f"{EPOCHS * 2 * people / (people + every):.3f}")
-            self._qrm("beque", "instruct", *files, again, *_to(work), *_SHORT, *_seed(seed))
+            run_qrm("beque", "instruct", *files, again, *_to(work), *_SHORT, *_seed(seed))
             self._sft(work, "--base", self.warm, *how, *_seed(seed))
         return work / "sft"
 
@@ -126,7 +123,7 @@ class Training:
             some = spread(list(typed), SAMPLED)
             write_rows(queries, (RewritePair(query=need, rewrite="") for need in some))
             how = ("--model", model, *_to(to), "--count", "5", "--spare", "1", "--temperature", "1")
-            self._qrm("beque", "candidates", queries, *how, *_seed(seed))
+            run_qrm("beque", "candidates", queries, *how, *_seed(seed))
             write_rows(_told(to), feedback_of(read_rows(to, CandidateSet), typed))
         return to
 
@@ -136,7 +133,7 @@ class Training:
             write_rows(work / "pairs.jsonl", (*people, *self._heard()))
             how = ("--samples", "1", "--teacher-temperature", "0", "--rewrite-tokens", "32")
             told = ("--teacher", teacher, "--scratch", HALF, *how, *_TOKENS, *_seed(seed))
-            self._qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
+            run_qrm("rl-qr", "distill", work, *told, *DISTILLED, *ON_POLICY)
 
     def _heard(self) -> Iterator[RewritePair]:
         for name, most in HEARD.items():
@@ -156,16 +153,13 @@ class Training:
                 yield RewritePair(query=need, rewrite=left, source="rule", split="train")
 
     def _sft(self, work: Path, *words: str | Path) -> None:
-        self._qrm("beque", "sft", work, *words, *_TOKENS, *ROOM)
+        run_qrm("beque", "sft", work, *words, *_TOKENS, *ROOM)
 
     def _export(self, checkpoint: Path, target: Path) -> Path:
         if not target.is_dir():
             told = ("--checkpoint", checkpoint, *_to(target))
-            self._qrm("beque", "export", checkpoint.parent, *told)
+            run_qrm("beque", "export", checkpoint.parent, *told)
         return target
-
-    def _qrm(self, *words: str | Path) -> None:
-        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
 
 
 def _pairs_of(file: Path) -> Iterator[RewritePair]:

@@ -1,13 +1,12 @@
 """Trains rewriters of queries that share products; what is there is not trained again."""
 
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from needs import read_pairs, spread
 
 from qrmiddleware.distill.rewriting.row_files import write_rows
-from qrmiddleware_benchmarks.fronts import qrm
+from qrmiddleware_benchmarks.fronts import run_qrm
 
 LEAST: Final = "2"
 """Relevant products that two queries share."""
@@ -33,7 +32,7 @@ class SharedProducts:
         """Go through the stages; returns the generator of each."""
         work, taught = self.work, self.work / "sft"
         if not self.pairs.is_file():
-            self._qrm(
+            run_qrm(
                 *("rl-qr", "pairs", self._data / "queries.jsonl", "--to", work),
                 *("--least", LEAST, *SPLIT),
             )
@@ -41,12 +40,9 @@ class SharedProducts:
             again, new = work / "again.jsonl", len(read_pairs(self.pairs, "train"))
             write_rows(again, spread(read_pairs(self._known, "train"), new))
             told = ("--to", work, "--prompts", "rewriting-short-1")
-            self._qrm("beque", "instruct", self.pairs, again, *told)
-            self._qrm("beque", "sft", work, "--base", self._base, *TAUGHT)
+            run_qrm("beque", "instruct", self.pairs, again, *told)
+            run_qrm("beque", "sft", work, "--base", self._base, *TAUGHT)
         model = work / "models" / "SFT"
         if not model.is_dir():
-            self._qrm("beque", "export", work, "--to", model, "--checkpoint", taught)
+            run_qrm("beque", "export", work, "--to", model, "--checkpoint", taught)
         return {"SFT": model}
-
-    def _qrm(self, *words: str | Path) -> None:
-        subprocess.run([qrm(), *map(str, words)], check=True)  # noqa: S603 our own command
