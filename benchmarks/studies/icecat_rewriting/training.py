@@ -81,8 +81,9 @@ class Material:
         if not self.words.is_file():
             run_qrm("beque", "wordings", self.shop.data, "--to", self.words, *made)
         if not self.pairs.is_file():
-            near = (*MANUFACTURED, "4000", "--log", self.shop.log, "--nearest", self.minilm)
-            run_qrm(*("beque", "wordings", self.shop.data, "--to", self.pairs), *near)
+            few = (*MANUFACTURED, "4000", "--log", self.shop.log)
+            near = ("--nearest", self.minilm, "--nearness", "0.6")
+            run_qrm("beque", "wordings", self.shop.data, "--to", self.pairs, *few, *near)
         if not self.kept.is_file():
             told = ("--scores", self.feedback(self.pairs), "--to", self.kept)
             least = ("--relevance", "0.5", "--increment", "0.05")
