@@ -1,12 +1,13 @@
 """The load generator: open loop, one thread, times every search from when it was due.
 
-It waits in ``select``, which wakes up within tens of microseconds; an event loop's timers are
-a millisecond coarse, which is more than what is measured here.
+It waits in ``select``, which wakes up within tens of microseconds; an event loop's timers, and
+``epoll`` by itself, are a millisecond coarse, which is more than what is measured here.
 """
 
 import gc
 import os
 import select
+import selectors
 import socket
 import time
 from collections import deque
@@ -126,12 +127,16 @@ class _Connection:
 class _Connections:
     """Connections to one target: the idle ones, and the busy ones by descriptor.
 
+    ``select`` waits for one descriptor, which stands for all: with hundreds, looking through them
+    would be most of a generator's work.
+
     They are opened as they are needed, as a client's are: who opens a hundred at once may have
     to wait a second for a server whose queue for new ones is shorter.
     """
 
     target: Target
     limit: int
+    news: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
     idle: list[_Connection] = field(default_factory=list)
     busy: dict[int, _Connection] = field(default_factory=dict)
     latencies_ns: list[int] = field(default_factory=list)
@@ -142,7 +147,7 @@ class _Connections:
     degraded: int = 0
 
     def ask(self, pick: int, due_ns: int, *, counts: bool) -> None:
-        connection = self._idle() or _Connection(self.target)
+        connection = self._idle() or self._open()
         try:
             connection.ask(self.target.requests[pick], due_ns, counts=counts)
         except ConnectionError:
@@ -156,10 +161,13 @@ class _Connections:
 
     def take_answers(self, wait_s: float) -> int:
         """Wait for something to come in, note what is answered; return how many are."""
-        readable, _, _ = select.select(list(self.busy), (), (), wait_s)
+        select.select((self.news,), (), (), wait_s)
         answered = 0
-        for descriptor in readable:
-            connection = self.busy[descriptor]
+        for key, _ in self.news.select(0):
+            descriptor, connection = key.fd, self.busy.get(key.fd)
+            if connection is None:
+                self._drop_idle(descriptor)
+                continue
             try:
                 if not connection.receive():
                     continue
@@ -179,6 +187,21 @@ class _Connections:
     def close(self) -> None:
         for connection in (*self.idle, *self.busy.values()):
             connection.socket.close()
+        self.news.close()
+
+    def _open(self) -> _Connection:
+        connection = _Connection(self.target)
+        self.news.register(connection.socket, selectors.EVENT_READ)
+        return connection
+
+    def _drop_idle(self, descriptor: int) -> None:
+        """Let go of a connection that the server has closed while nothing was asked."""
+        place = next(n for n, each in enumerate(self.idle) if each.socket.fileno() == descriptor)
+        self._close(self.idle.pop(place))
+
+    def _close(self, connection: _Connection) -> None:
+        self.news.unregister(connection.socket)
+        connection.socket.close()
 
     def _note(self, connection: _Connection, now_ns: int) -> None:
         connection.since = now_ns
@@ -197,18 +220,18 @@ class _Connections:
         if connection.kept:
             self.idle.append(connection)
         else:
-            connection.socket.close()
+            self._close(connection)
 
     def _give_up(self, connection: _Connection) -> None:
         self.errors += connection.counts
-        connection.socket.close()
+        self._close(connection)
 
     def _idle(self) -> _Connection | None:
         while self.idle:
             connection = self.idle.pop()
             if not connection.stale(perf_counter_ns()):
                 return connection
-            connection.socket.close()
+            self._close(connection)
         return None
 
 

@@ -102,6 +102,11 @@ class Level:
         return self.share * in_time / max(1, self.slice.sent)
 
     @property
+    def answered(self) -> float:
+        """How many searches are answered with 200, at any time, beside what can be."""
+        return self.share * self.slice.answered / max(1, self.slice.sent)
+
+    @property
     def refused_share(self) -> float:
         """Share of the searches that were refused with 429."""
         return self.slice.refused / max(1, self.slice.sent)
@@ -116,10 +121,11 @@ class Level:
         """Share of the answered searches that went without their pipeline."""
         return self.slice.degraded / max(1, self.slice.answered)
 
-    @property
-    def p99_ms(self) -> float:
-        """Latency at p99 of the searches that were answered; 0 without any."""
-        return percentile_ms(decode([self.slice.latencies]), 99) if self.slice.answered else 0.0
+    def latency_ms(self, percent: float) -> float:
+        """Return a percentile of the latencies of what was answered; 0 without any."""
+        if not self.slice.answered:
+            return 0.0
+        return percentile_ms(decode([self.slice.latencies]), percent)
 
     @property
     def generator_share(self) -> float:

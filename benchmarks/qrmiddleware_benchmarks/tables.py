@@ -87,8 +87,9 @@ def counters(measurement: Measurement) -> Iterator[str]:
 def overload(found: Overload) -> Iterator[str]:
     """Write what came of each rate, arm by arm."""
     head = (
-        *("overload", "offered", "offered /s", "answered in time", "refused"),
-        *("without pipeline", "lost", "p99, ms", "generator's share of a core"),
+        *("overload", "offered", "offered /s", "answered", f"within {found.deadline_ms:g} ms"),
+        *("refused", "without pipeline", "lost", "p50, ms", "p99, ms"),
+        "generator's share of a core",
     )
     yield from table(
         head,
@@ -163,11 +164,13 @@ def _overload_row(name: str, step: Sequence[Level], found: Overload) -> Sequence
         name,
         f"{step[0].share:.0%}",
         f"{typical(lambda each: each.rate_hz):,.0f}",
+        f"{typical(lambda each: each.answered):.0%}",
         f"{typical(lambda each: each.goodput(found.deadline_ms)):.0%}",
         f"{typical(lambda each: each.refused_share):.0%}",
         f"{typical(lambda each: each.skipped_share):.0%}",
         f"{sum(each.lost for each in step):,}",
-        f"{typical(lambda each: each.p99_ms):,.0f}",
+        f"{typical(lambda each: each.latency_ms(50)):,.0f}",
+        f"{typical(lambda each: each.latency_ms(99)):,.0f}",
         f"{max(each.generator_share for each in step):.0%}",
     )
 

@@ -278,6 +278,8 @@ class LimitSettings(Section):
     """Requests under way at a time in one process; above that they are refused with 429."""
     max_in_pipelines: Annotated[int, Field(ge=1)] = 128
     """Searches that pipelines work on at a time; above that they are passed on as they came."""
+    client_timeout_ms: PositiveMs = 60_000
+    """Longest wait for a request's headers, the next piece of its body, or a client to read on."""
     plugin_threads: Annotated[int, Field(ge=1, le=512)] = 16
     """Plugin calls that run at a time."""
     plugin_queue: Annotated[int, Field(ge=0)] = 64

@@ -45,6 +45,12 @@ class Metrics:
             "Requests refused because too many were under way; not among those answered",
             registry=self.registry,
         )
+        self.late_clients = Counter(
+            "qrm_late_clients",
+            "Connections ended because a client did not go on with what it had begun",
+            ["part"],
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "qrm_requests_in_flight", "Requests under way", registry=self.registry
         )
@@ -86,6 +92,10 @@ class Metrics:
     def note_node_failure(self, node: str, problem: str) -> None:
         """Count one failure of one node."""
         self._labelled(self.node_failures, node, problem).inc()
+
+    def note_late_client(self, part: str) -> None:
+        """Count one connection that ended because its client did not go on with this."""
+        self._labelled(self.late_clients, part).inc()
 
     def note_search(self, run: Run, outcome: str) -> None:
         """Count one search, its stages and its plugin calls."""

@@ -40,8 +40,12 @@ async def serve_msearch(exchange: Exchange, route: Route) -> None:
     if not can_shape(exchange.request.parameters):
         await batch.pass_on()
         return
+    batch.find_pipelines()
     with exchange.service.pipelines.room() as has_room:
-        await (_serve(batch) if has_room else batch.pass_by())
+        if has_room or batch.is_wrong:
+            await _serve(batch)
+        else:
+            await batch.pass_by()
 
 
 async def _serve(batch: "Batch") -> None:
@@ -82,13 +86,23 @@ class Batch:
     received: Received
     tasks: Sequence[ItemTask]
 
+    def find_pipelines(self) -> None:
+        """Find the pipeline of each item."""
+        for task in self.tasks:
+            task.find_pipeline(self.exchange, self.route.index)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether an item has its answer already: it names a pipeline that there is not."""
+        return any(task.reply is not None for task in self.tasks)
+
     async def serve(self) -> None:
         """Answer all items."""
         if self.route.kind == "msearch_template" and not await self._render_templates():
             await self.pass_on()
+            self._note("untouched")
             return
         for task in self.tasks:
-            task.find_pipeline(self.exchange, self.route.index)
             task.find_text(self.exchange)
         await self.exchange.together(task.begin() for task in self.tasks)
         if any(task.needs_answer for task in self.tasks):
@@ -109,8 +123,6 @@ class Batch:
 
     async def pass_by(self) -> None:
         """Ask what the client asked, because the pipelines have as much to do as they take."""
-        for task in self.tasks:
-            task.find_pipeline(self.exchange, self.route.index)
         await self.pass_on({"pipeline": SATURATED})
         for task in self.tasks:
             if task.run is not None:

@@ -8,7 +8,9 @@ from typing import Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from qrmiddleware.proxy.client import TARGET, Hangup, error_body
+from qrmiddleware.proxy.client import TARGET, Hangup
+from qrmiddleware.proxy.patience import Late, Patience
+from qrmiddleware.proxy.refusals import write_refusal
 from qrmiddleware.proxy.shedding import Shedding
 
 _OFFERED: Final = frozenset({b"upgrade", b"http2-settings"})
@@ -27,13 +29,21 @@ class EngineProtocol(HttpToolsProtocol):
     Java clients offer HTTP/2 (``upgrade: h2c``) with their first request. A server may ignore
     that, but httptools stops reading there, and the request's body would be lost.
 
-    It also refuses what is too much, before anything is set up to serve it.
+    It also refuses what is too much, before anything is set up to serve it, and ends what a client
+    begins and does not go on with.
 
     Source: RFC 9110, section 7.8.
     """
 
-    def __init__(self, *args: Any, shedding: Shedding | None = None, **kwargs: Any) -> None:  # noqa: ANN401 uvicorn's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 uvicorn's own
+        patience: Patience,
+        shedding: Shedding | None = None,
+        **kwargs: Any,  # noqa: ANN401 uvicorn's own
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._patience = patience
         self._shedding = shedding
         self._is_shed = False
         self._closes = False
@@ -41,17 +51,70 @@ class EngineProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._hangup = Hangup()
-        self._refusal = ""
+        self._refusal = b""
         self._unread_bytes = 0
+        self._unsent_bytes = 0
+        self._moved_s = self.loop.time()
+        self._head_since_s: float | None = self._moved_s
+        self._look_later()
         super().connection_made(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the connection go, and say so to whoever serves it."""
+        self._next_look.cancel()
         super().connection_lost(exc)
         self._hangup.happened()
 
+    def _look_later(self) -> None:
+        self._next_look = self.loop.call_later(self._patience.look_s, self._look)
+
+    def _look(self) -> None:
+        """End the connection if its client has let the proxy wait for too long."""
+        now_s = self.loop.time()
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if unsent_bytes != self._unsent_bytes or not (unsent_bytes or self._is_body_due):
+            self._moved_s = now_s
+        self._unsent_bytes = unsent_bytes
+        if self.flow.read_paused and self._head_since_s is not None:
+            self._head_since_s = now_s
+        oldest_s = now_s - self._patience.limit_s
+        if self._head_since_s is not None and self._head_since_s < oldest_s:
+            self._end_late("head")
+        elif self._moved_s < oldest_s:
+            self._end_late("reply" if unsent_bytes else "body")
+        else:
+            self._look_later()
+
+    def resume_writing(self) -> None:
+        """Go on writing: the client has read."""
+        self._moved_s = self.loop.time()
+        super().resume_writing()
+
+    @property
+    def _is_body_due(self) -> bool:
+        """Whether nothing but the client keeps the rest of a request from coming in."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if self._refusal or self._is_shed or cycle is None:
+            return self._is_shed and not self._refusal
+        awaited = not (cycle.waiting_for_100_continue or self.flow.read_paused)
+        return awaited and cycle.more_body and not cycle.response_complete
+
+    def _end_late(self, what: Late) -> None:
+        if self.headers is None:  # a connection that was never used
+            self.transport.close()
+            return
+        self._patience.note_late(what)
+        if what == "reply":
+            self.transport.abort()
+            return
+        self._look_later()  # it may not read its refusal either
+        self._head_since_s = None
+        self._refuse_rest(self._patience.refusal(what))
+
     def on_message_begin(self) -> None:
         """Begin a request's scope."""
+        self._unset_keepalive_if_required()
+        self._head_since_s = self._moved_s
         super().on_message_begin()
         cast("dict[str, Any]", self.scope)[Hangup.KEY] = self._hangup
 
@@ -59,6 +122,7 @@ class EngineProtocol(HttpToolsProtocol):
         """Begin a request, unless it offers an upgrade: then it is read again without."""
         fields, unread_bytes = self.headers, self._unread_bytes
         self._unread_bytes = 0
+        self._head_since_s = None
         if unread_bytes > _LARGEST_HEAD_BYTES and _size_bytes(fields) > _LARGEST_HEAD_BYTES:
             raise BadHeadError(_too_large("head"))
         _check_head(fields, self.parser.get_http_version())
@@ -116,7 +180,6 @@ class EngineProtocol(HttpToolsProtocol):
         if self._closes:
             self.transport.close()
             return
-        self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -132,13 +195,13 @@ class EngineProtocol(HttpToolsProtocol):
         """Take what came in; nothing any more behind what was refused."""
         if self._refusal:
             return
-        self._unset_keepalive_if_required()
+        self._moved_s = self.loop.time()
         self._unread_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             if self.parser.get_method() == b"CONNECT":
-                self.send_400_response("CONNECT is for forward proxies; this is none")
+                self._refuse_rest(_not_http("CONNECT is for forward proxies; this is none"))
                 return
             head = self._head_without_offer()
             self.parser = httptools.HttpRequestParser(self)
@@ -147,10 +210,10 @@ class EngineProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             cause = error.__context__
             known = isinstance(cause, BadHeadError | httptools.HttpParserError)
-            self.send_400_response(f"{_NOT_HTTP}: {cause if known else error}")
+            self._refuse_rest(_not_http(f"{_NOT_HTTP}: {cause if known else error}"))
         else:
             if self._unread_bytes > _LARGEST_HEAD_BYTES:
-                self.send_400_response(f"{_NOT_HTTP}: {_too_large('head, chunk or trailer')}")
+                self._refuse_rest(_not_http(f"{_NOT_HTTP}: {_too_large('head, chunk or trailer')}"))
 
     def _head_without_offer(self) -> bytes:
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
@@ -158,9 +221,9 @@ class EngineProtocol(HttpToolsProtocol):
         lines = [b"%b: %b\r\n" % field for field in kept if field is not None]
         return b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, b"".join(lines))
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, behind the answers to the requests before it."""
-        self._refusal = msg
+    def _refuse_rest(self, refusal: bytes) -> None:
+        """Refuse what comes, behind the answers to what came before; the connection ends."""
+        self._refusal = refusal
         if self.transport.is_closing():
             return
         if self._is_shed:  # it has its answer
@@ -178,16 +241,11 @@ class EngineProtocol(HttpToolsProtocol):
             self._refuse()
 
     def _refuse(self, *, whole: bool = True) -> None:
-        """Answer what is not HTTP, unless half an answer is out already, and close."""
+        """Write the refusal, unless half an answer is out already, and close."""
         if not whole:
             self.transport.close()
             return
-        body = error_body(HTTPStatus.BAD_REQUEST, "bad_http_request", self._refusal)
-        head = (
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head % len(body) + body)
+        self.transport.write(self._refusal)
         if not self.transport.can_write_eof():
             self.transport.close()
             return
@@ -220,6 +278,10 @@ def _check_head(fields: Sequence[tuple[bytes, bytes]], version: str) -> None:
 
 def _size_bytes(fields: Sequence[tuple[bytes, bytes]]) -> int:
     return sum(len(name) + len(value) for name, value in fields)
+
+
+def _not_http(reason: str) -> bytes:
+    return write_refusal(HTTPStatus.BAD_REQUEST, "bad_http_request", reason, closes=True)
 
 
 def _too_large(what: str) -> str:

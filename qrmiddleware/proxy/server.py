@@ -17,11 +17,13 @@ import uvicorn
 
 from qrmiddleware.config.settings import AdminSettings, ListenSettings, Settings
 from qrmiddleware.errors import ConfigError
+from qrmiddleware.proxy.accepting import Acceptor
 from qrmiddleware.proxy.admin import AdminApp
 from qrmiddleware.proxy.app import ProxyApp
 from qrmiddleware.proxy.context import Service
 from qrmiddleware.proxy.logs import make_log
 from qrmiddleware.proxy.metrics import Metrics
+from qrmiddleware.proxy.patience import Patience
 from qrmiddleware.proxy.protocol import EngineProtocol
 from qrmiddleware.proxy.shedding import Shedding
 from qrmiddleware.proxy.workers import Workers
@@ -31,10 +33,6 @@ from qrmiddleware.upstream.exchange import Upstream
 
 _COLLECT_AFTER: Final = 10_000
 """New objects after which the garbage collector looks at them; Python's own is 700."""
-
-_ACCEPTED_AT_A_TIME: Final = 16
-"""Connections taken in one turn of the event loop; libuv takes one a listener, so that under load
-others would wait in the system's queue, unseen and for seconds."""
 
 
 def make_service(settings: Settings, upstream: Upstream | None = None) -> Service:
@@ -180,7 +178,33 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 
 class QuietServer(uvicorn.Server):
-    """Leaves signals to the process, which may run several servers."""
+    """Leaves signals to the process, which may run several servers, and takes bursts.
+
+    Args:
+        config: How it serves.
+        tell: Is told when connections have to wait.
+    """
+
+    def __init__(self, config: uvicorn.Config, tell: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections from bound sockets."""
+        if sys.platform == "win32":  # its event loop watches no sockets
+            await super().startup(sockets)
+            return
+        await super().startup(sockets=[])
+
+        def protocol() -> asyncio.BaseProtocol:
+            make = cast("Callable[..., asyncio.BaseProtocol]", self.config.http_protocol_class)
+            state = {"server_state": self.server_state, "app_state": self.lifespan.state}
+            return make(config=self.config, **state)
+
+        self.servers = [
+            cast("asyncio.Server", Acceptor(each, protocol, self.config.ssl, self._tell))
+            for each in sockets or ()
+        ]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -191,7 +215,7 @@ class QuietServer(uvicorn.Server):
 async def _serve(service: Service, listener: socket.socket, worker: int) -> None:
     settings = service.settings
     admin = AdminApp(service)
-    proxy_server = QuietServer(proxy_config(service))
+    proxy_server = QuietServer(proxy_config(service), service.log.warning)
 
     def stop() -> None:
         admin.draining = True
@@ -205,17 +229,10 @@ async def _serve(service: Service, listener: socket.socket, worker: int) -> None
                 scheme = "https" if settings.listen.tls_cert else "http"
                 url = f"{scheme}://{_address(listener)}"
                 service.log.info("serving", url=url, worker=worker)
-                await proxy_server.serve(sockets=listeners(listener))
+                await proxy_server.serve(sockets=[listener])
         finally:
             await service.upstream.close()
             service.log.info("stopped", worker=worker)
-
-
-def listeners(listener: socket.socket) -> list[socket.socket]:
-    """Return a listening socket several times over, for an event loop that takes one from each."""
-    if sys.platform == "win32":
-        return [listener]
-    return [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_A_TIME - 1))]
 
 
 def _call_when_told_to_stop(stop: Callable[[], None]) -> None:
@@ -251,7 +268,7 @@ async def _served(
     if listener is None:
         yield
         return
-    server = QuietServer(server_config(admin, service.settings))
+    server = QuietServer(admin_config(admin, service), service.log.warning)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     service.log.info("admin", url=f"http://{_address(listener)}/_qrm/health/ready")
     try:
@@ -264,28 +281,23 @@ async def _served(
 def proxy_config(service: Service) -> uvicorn.Config:
     """Return how uvicorn is to serve the proxy: with TLS as ``listen`` says, and within limits."""
     shedding = Shedding(service.settings.limits.max_under_way, service.metrics.shed.inc)
-    return server_config(ProxyApp(service), service.settings, tls=True, shedding=shedding)
+    return _server_config(ProxyApp(service), service, tls=True, shedding=shedding)
 
 
-def server_config(
-    app: ProxyApp | AdminApp,
-    settings: Settings,
-    *,
-    tls: bool = False,
-    shedding: Shedding | None = None,
+def admin_config(admin: AdminApp, service: Service) -> uvicorn.Config:
+    """Return how uvicorn is to serve the admin port: without TLS, and never too busy."""
+    return _server_config(admin, service, tls=False, shedding=None)
+
+
+def _server_config(
+    app: ProxyApp | AdminApp, service: Service, *, tls: bool, shedding: Shedding | None
 ) -> uvicorn.Config:
-    """Return how uvicorn is to serve an application.
-
-    Args:
-        app: What is served.
-        settings: The whole configuration.
-        tls: Serve HTTPS if ``listen`` says so.
-        shedding: When requests are refused; never without.
-    """
-    listen = settings.listen
+    listen, limits = service.settings.listen, service.settings.limits
+    patience = Patience(limits.client_timeout_ms / 1_000, service.metrics.note_late_client)
+    protocol = partial(EngineProtocol, patience=patience, shedding=shedding)
     return uvicorn.Config(
         app,
-        http=cast("type[asyncio.Protocol]", partial(EngineProtocol, shedding=shedding)),
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -295,7 +307,7 @@ def server_config(
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(settings.limits.drain_ms / 1_000) or 1,
+        timeout_graceful_shutdown=int(limits.drain_ms / 1_000) or 1,
         ssl_certfile=listen.tls_cert if tls else None,
         ssl_keyfile=listen.tls_key if tls else None,
     )

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from qrmiddleware.proxy.client import error_body
+from qrmiddleware.proxy.refusals import write_refusal
 
-_STATUS: Final = HTTPStatus.TOO_MANY_REQUESTS
 _RETRY_AFTER_S: Final = 1
 _KIND: Final = "es_rejected_execution_exception"
 
@@ -31,11 +30,11 @@ class Shedding:
             bodiless: The request's method is ``HEAD``.
             closes: The connection ends with it.
         """
-        reason = f"{self.limit} requests are under way, which is limits.max_under_way; ask again"
-        body = error_body(_STATUS, _KIND, reason)
-        head = (
-            f"HTTP/1.1 {_STATUS.value} {_STATUS.phrase}\r\ncontent-type: application/json\r\n"
-            f"retry-after: {_RETRY_AFTER_S}\r\ncontent-length: {len(body)}\r\n"
-            f"{'connection: close' if closes else ''}"
+        return write_refusal(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            _KIND,
+            f"{self.limit} requests are under way, which is limits.max_under_way; ask again",
+            closes=closes,
+            bodiless=bodiless,
+            retry_after_s=_RETRY_AFTER_S,
         )
-        return f"{head.rstrip()}\r\n\r\n".encode() + (b"" if bodiless else body)

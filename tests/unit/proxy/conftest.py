@@ -259,7 +259,7 @@ async def proxied(install) -> AsyncIterator[Start]:
 @contextlib.asynccontextmanager
 async def serving(service: Service) -> AsyncIterator[int]:
     """Serve without the loop that looks for signals ten times a second, and end at once."""
-    server = QuietServer(proxy_config(service))
+    server = QuietServer(proxy_config(service), service.log.warning)
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     listener = listening_socket(ListenSettings(), 0)

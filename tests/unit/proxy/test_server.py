@@ -1,8 +1,6 @@
 """Ports and certificates that cannot work are said before anything is served."""
 
-import asyncio
 import socket
-import sys
 
 import pytest
 import trustme
@@ -10,7 +8,7 @@ import trustme
 from qrmiddleware.config.load import load_settings
 from qrmiddleware.config.settings import ListenSettings
 from qrmiddleware.errors import ConfigError
-from qrmiddleware.proxy.server import listeners, listening_socket, make_service, serve
+from qrmiddleware.proxy.server import listening_socket, make_service, serve
 
 
 def settings(**flags):
@@ -77,39 +75,3 @@ def test_a_plugin_that_is_not_installed_is_refused_before_anything_is_served():
 def test_a_host_that_can_be_none_is_refused_by_its_key(host):
     with pytest.raises(ConfigError, match=r"choose another listen\.host"):
         listening_socket(ListenSettings(host=host, port=0))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="uvloop does not exist there")
-def test_connections_do_not_wait_for_one_turn_of_the_event_loop_each():
-    import uvloop  # noqa: PLC0415 does not exist on Windows
-
-    many = 160
-    listener = listening_socket(ListenSettings(), 0)
-    clients = [socket.create_connection(listener.getsockname()) for _ in range(many)]
-
-    async def turns() -> int:
-        taken: list[asyncio.BaseTransport] = []
-        count = 0
-
-        class Taking(asyncio.Protocol):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                taken.append(transport)
-
-        loop = asyncio.get_running_loop()
-        sockets = listeners(listener)
-        servers = [await loop.create_server(Taking, sock=each, backlog=many) for each in sockets]
-        async with asyncio.timeout(5):
-            while len(taken) < many:
-                await asyncio.sleep(0)
-                count += 1
-        for each in (*servers, *taken):
-            each.close()
-        await asyncio.sleep(0.01)
-        return count
-
-    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
-        found = runner.run(turns())
-    for client in clients:
-        client.close()
-
-    assert found <= many / 4

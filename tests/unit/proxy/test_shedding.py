@@ -250,6 +250,21 @@ async def test_without_room_in_pipelines_an_msearch_is_passed_on_as_it_came(held
     assert metrics(held.proxy)["qrm_searches_total", "default", "saturated"] == 1
 
 
+async def test_without_room_an_msearch_still_says_which_pipeline_there_is_not(held, one_synonym):
+    held = await held(pipelines=one_synonym, limits={"max_in_pipelines": 1})
+    await held.fill(1)
+    wrong = {**json.loads(SEARCH), "ext": {"qrm": {"pipeline": "nowhere"}}}
+    items = b'{"index": "p"}\n' + json.dumps(wrong).encode() + b"\n"
+
+    answered = await held.proxy.ask("/_msearch", items)
+    await held.let_go()
+
+    (reply,) = answered.json["responses"]
+    assert (answered.status, reply["status"]) == (200, 400)
+    assert "nowhere" in reply["error"]["reason"]
+    assert len(held.proxy.engine.asked) == 1
+
+
 async def test_what_no_pipeline_serves_is_not_called_degraded(held):
     pipelines = {"shop": {"index": "shop", "rewriters": [{"plugin": "synonyms"}]}}
     held = await held(pipelines=pipelines, limits={"max_in_pipelines": 1})

@@ -1,0 +1,43 @@
+"""How long clients may keep the proxy waiting, and what they are told then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final, Literal, TypeAlias
+
+from qrmiddleware.proxy.refusals import write_refusal
+
+Late: TypeAlias = Literal["head", "body", "reply"]
+"""What a client is late with: a request's line and headers, its body, or with reading its reply."""
+
+_LOOKS: Final = 4
+"""As often within the limit a connection is looked at; it ends so much of the limit later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one process waits for a client that has begun something.
+
+    Attributes:
+        limit_s: From the first byte of a request to the end of its headers, and between two pieces
+            of a body or of a reply.
+        note_late: Is called with what a client was late with, when its connection ends.
+    """
+
+    limit_s: float
+    note_late: Callable[[Late], None]
+
+    @property
+    def look_s(self) -> float:
+        """From one look at a connection to the next."""
+        return self.limit_s / _LOOKS
+
+    def refusal(self, what: Late) -> bytes:
+        """Write, as HTTP, that the rest of a request has not come."""
+        return write_refusal(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "request_timeout_exception",
+            f"the rest of the request's {what} has not come within {self.limit_s:g} seconds, "
+            "which is limits.client_timeout_ms",
+            closes=True,
+        )
