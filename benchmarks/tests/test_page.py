@@ -146,8 +146,8 @@ def test_a_sweep_past_saturation_is_tabled_and_drawn(results, make_arm, make_res
 
     _, text = written(results)
 
-    assert "| rules | 100% | 300 | 75% | 75% | 25% | 0% | 0 | 10 | 10 |" in text
-    assert "| rules | 200% | 600 | 150% | 150% | 25% | 0% | 1 | 10 | 10 |" in text
+    assert "| rules | 100% | 300 | 75% | 75% | 25% | 0% | 0 | 10 | 20 |" in text
+    assert "| rules | 200% | 600 | 150% | 150% | 25% | 0% | 1 | 10 | 20 |" in text
     assert "| rules | 80, 80 | 40, 40 | 18, 18 |" in text
     assert (results.parent / "benchmarks" / "overload.svg").read_text().count("<path") > 10
 

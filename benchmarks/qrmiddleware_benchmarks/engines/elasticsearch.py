@@ -6,7 +6,7 @@ no scripts and no search templates, and ``GET /`` is answered with 405.
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,7 @@ from qrmiddleware_benchmarks.engines.errors import EngineError
 _ARTIFACT = "org.elasticsearch.distribution.integ-test-zip:elasticsearch:{}:zip"
 _SETTINGS = {
     "cluster.name": "qrm",
-    "node.name": "qrm",
-    "discovery.type": "single-node",
     "network.host": "127.0.0.1",
-    "transport.port": "0",
     "cluster.routing.allocation.disk.threshold_enabled": "false",
     "xpack.security.enrollment.enabled": "false",
 }
@@ -32,6 +29,20 @@ _SECURITY = {
     "xpack.security.http.ssl.certificate": "certs/server.pem",
 }
 _USERNAME = "elastic"
+
+
+def _discovery(cluster: Sequence[int]) -> dict[str, str]:
+    """Say how a node finds the others."""
+    if not cluster:
+        return {"node.name": "qrm", "discovery.type": "single-node", "transport.port": "0"}
+    names = [f"qrm-{port}" for port in sorted(cluster)]
+    seeds = [f"127.0.0.1:{port}" for port in sorted(cluster)]
+    return {
+        "node.name": f"qrm-{cluster[0]}",
+        "transport.port": str(cluster[0]),
+        "discovery.seed_hosts": f"[{', '.join(seeds)}]",
+        "cluster.initial_master_nodes": f"[{', '.join(names)}]",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class Elasticsearch:
         }
         settings = {
             **_SETTINGS,
+            **_discovery(options.cluster),
             "http.port": str(options.port),
             "path.data": str(home / "data"),
             "path.logs": str(home / "logs"),

@@ -17,12 +17,15 @@ class Options:
         security: TLS by a certificate authority of its own, and basic auth.
         heap_mb: Heap of an engine that runs on Java.
         upstream: URL that nginx passes requests to; of no use to the others.
+        cluster: Transport ports of the nodes of one cluster, this node's first; Elasticsearch's
+            only. A cluster of one without.
     """
 
     port: int
     security: bool = False
     heap_mb: int = 512
     upstream: str = ""
+    cluster: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

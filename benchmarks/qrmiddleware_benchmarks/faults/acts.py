@@ -18,6 +18,7 @@ from qrmiddleware_benchmarks.faults.scenes import CLOCK, TABLE, import_table
 from qrmiddleware_benchmarks.faults.scenes import send as send_to
 from qrmiddleware_benchmarks.processes import ProcessError
 
+REDIS_PAUSE_MS: Final = 60
 _LOOK_S: Final = 0.1
 _GIVE_UP_S: Final = 60.0
 _UNDER_WAY_S: Final = 0.5
@@ -60,6 +61,29 @@ def send(number: signal.Signals) -> Act:
 async def start_real(scene: Scene) -> None:
     """Start it where it was."""
     await scene.real[0].start()
+
+
+async def slow_redis(scene: Scene) -> None:
+    """Let Redis answer others only once in a while, again and again."""
+
+    async def pause() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", scene.real[0].port)
+        try:
+            while True:
+                writer.write(f"CLIENT PAUSE {REDIS_PAUSE_MS} ALL\r\n".encode())
+                await reader.readline()
+        finally:
+            writer.close()
+
+    scene.nuisance = asyncio.create_task(pause())
+
+
+async def end_nuisance(scene: Scene) -> None:
+    """Let it be."""
+    if scene.nuisance is not None:
+        scene.nuisance.cancel()
+        with suppress(asyncio.CancelledError):
+            await scene.nuisance
 
 
 async def flush_redis(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """One row of the table of faults, and what came of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class Scene:
         engines: Upstream, in this process.
         real: Real ones, or the Redis that holds the rewrite table.
         disk: The folder whose disk can be filled.
+        nuisance: What goes on until it is cancelled.
     """
 
     folder: Path
@@ -28,6 +30,7 @@ class Scene:
     engines: tuple[FaultyEngine, ...] = ()
     real: list[RealEngine] = field(default_factory=list[RealEngine])
     disk: Path | None = None
+    nuisance: asyncio.Task[None] | None = None
 
 
 RATE_HZ: Final = 30.0

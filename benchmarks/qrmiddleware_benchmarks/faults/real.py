@@ -26,11 +26,13 @@ class RealEngine:
         name: As ``qrm-engines`` knows it.
         port: Where it answers.
         url: The same, without a path.
+        cluster: As in ``Options``.
     """
 
     name: str
     port: int = field(default_factory=free_ports)
     url: str = ""
+    cluster: tuple[int, ...] = ()
     _home: Path | None = None
     _started: list[Popen[bytes]] = field(default_factory=list[Popen[bytes]])
 
@@ -68,6 +70,7 @@ class RealEngine:
         require(self.name, fetch=os.environ.get(_REQUIRED) == "1")
         if self._home is None:
             self._home = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=run_folder()))
-        launch = ENGINES[self.name].prepare(self._home, Options(self.port))
+        options = Options(self.port, cluster=self.cluster)
+        launch = ENGINES[self.name].prepare(self._home, options)
         self.url = launch.url
         self._started = start_services(launch, self._home / "output.log")

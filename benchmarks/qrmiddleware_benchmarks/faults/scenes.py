@@ -142,6 +142,28 @@ def with_real(name: str, *, nodes: int = 1, upstream: Mapping[str, Any] | None =
 
 
 @asynccontextmanager
+async def with_cluster(folder: Path) -> AsyncIterator[Scene]:
+    """Serve before two nodes of one Elasticsearch cluster, each with a copy of the products."""
+    first = free_ports(2)
+    ports = (first, first + 1)
+    async with AsyncExitStack() as stack:
+        nodes = [RealEngine("elasticsearch", cluster=each) for each in (ports, ports[::-1])]
+        for node in nodes:
+            stack.push_async_callback(node.stop)
+        await asyncio.gather(*(node.start() for node in nodes))
+        await fill(nodes[0].port)
+        settled = "/_cluster/health/products?wait_for_status=green&wait_for_nodes=2&timeout=25s"
+        status, answer = await send(nodes[0].port, "GET", settled)
+        if status != 200:  # noqa: PLR2004 - HTTP's OK
+            message = f"the two nodes did not share the products: {answer[:500]!r}"
+            raise ProcessError(message)
+        upstream = {"timeout_ms": 20_000, "urls": [node.url for node in nodes]}
+        scene = await stack.enter_async_context(with_plugin(upstream=upstream)(folder))
+        scene.real += nodes
+        yield scene
+
+
+@asynccontextmanager
 async def with_embedded(folder: Path) -> AsyncIterator[Scene]:
     """Serve with the embedded engine, on a disk of its own where one can be mounted."""
     disk = folder / "disk"

@@ -6,6 +6,7 @@ from typing import Final
 from qrmiddleware_benchmarks.faults import acts
 from qrmiddleware_benchmarks.faults.cell import Cell
 from qrmiddleware_benchmarks.faults.promises import calls, without
+from qrmiddleware_benchmarks.faults.proxy import Counted
 from qrmiddleware_benchmarks.faults.scenes import with_redis, with_table
 
 REDIS: Final = (
@@ -29,6 +30,18 @@ REDIS: Final = (
         sees=without("rewrite_table", "error", "open_circuit", "timeout", "saturated"),
         shows=without("rewrite_table", "error", "timeout"),
         counted=calls("rewrite_table", "error"),
+        engines=("redis",),
+    ),
+    Cell(
+        name="Redis is slow",
+        what=f"it answers now and then only (`CLIENT PAUSE {acts.REDIS_PAUSE_MS}`, again and again)",
+        setting=with_redis,
+        breaks=acts.slow_redis,
+        mends=acts.end_nuisance,
+        sees=without("rewrite_table", "error", "timeout"),
+        slow=acts.REDIS_PAUSE_MS / 2_000,
+        counted=Counted("qrm_stage_seconds_sum", {"stage": "rewrite"}),
+        grows=0.5,
         engines=("redis",),
     ),
     Cell(

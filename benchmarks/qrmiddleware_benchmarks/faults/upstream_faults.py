@@ -7,7 +7,7 @@ from qrmiddleware_benchmarks.faults import acts, engine
 from qrmiddleware_benchmarks.faults.cell import Cell
 from qrmiddleware_benchmarks.faults.promises import failures
 from qrmiddleware_benchmarks.faults.proxy import Counted
-from qrmiddleware_benchmarks.faults.scenes import with_plugin, with_real
+from qrmiddleware_benchmarks.faults.scenes import with_cluster, with_plugin, with_real
 
 _ALONE: Final = with_plugin()
 _PAIR: Final = with_plugin(engines=2)
@@ -165,6 +165,19 @@ UPSTREAM: Final = (
         rate_hz=_GENTLY_HZ,
         patience_s=60.0,
         engines=("opensearch",),
+        quick=False,
+    ),
+    Cell(
+        name="one of two Elasticsearch nodes is killed",
+        what="`kill -9` of one node of a cluster, each with a copy; started again with its data",
+        setting=with_cluster,
+        breaks=acts.send(signal.SIGKILL),
+        mends=acts.start_real,
+        counted=failures("unreached"),
+        within_s=60.0,
+        rate_hz=_GENTLY_HZ,
+        patience_s=60.0,
+        engines=("elasticsearch",),
         quick=False,
     ),
 )
