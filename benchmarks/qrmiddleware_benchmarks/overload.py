@@ -43,9 +43,10 @@ OVERLOAD: Final = Scenario(
 Searches keep coming at rates up to twice what the proxy answers to a client that never asks more
 than 32 at a time (100 %). Before it refuses any, it passes searches on without their pipeline
 (`limits.max_in_pipelines`); then it refuses with 429 what is more than `limits.max_under_way`.
-*never skipped* only refuses, *no bounds* takes everything on. What is answered in time is counted
-beside what can be answered, so that 100 % is a proxy that wastes nothing on what it cannot do; it
-may be more, as a search without its pipeline costs less.""",
+*never skipped* only refuses, *no bounds* takes everything on. What is answered, at all and in time,
+is counted beside what can be answered, so that 100 % is a proxy that wastes nothing on what it
+cannot do; it may be more, as a search without its pipeline costs less, and what *no bounds* answers
+at all it answers when the load has ended.""",
     arms={
         "rules": ArmSpec(front=Proxy(pipeline=RULES_PIPELINE)),
         "rules, never skipped": ArmSpec(

@@ -63,13 +63,10 @@ class Acceptor:
         for _ in range(_AT_A_TIME):
             try:
                 client, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
+            except OSError as error:  # nobody waits any more, or who did has gone
                 if error.errno in _NO_MORE:
                     self._pause(error)
-                    return
-                continue  # the client has gone already
+                return
             client.setblocking(False)
             beginning = self._loop.create_task(self._begin(client))
             self._beginning.add(beginning)
@@ -85,5 +82,5 @@ class Acceptor:
     async def _begin(self, client: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._make_protocol, client, ssl=self._context)
-        except (OSError, TimeoutError):  # it does not speak TLS, or has gone
+        except OSError:  # it does not speak TLS, or has gone
             client.close()

@@ -11,7 +11,7 @@ Late: TypeAlias = Literal["head", "body", "reply"]
 """What a client is late with: a request's line and headers, its body, or with reading its reply."""
 
 _LOOKS: Final = 4
-"""As often within the limit a connection is looked at; it ends so much of the limit later."""
+"""Looks at a connection within the limit; it may end as late as one of them is apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ REDIS: Final = (
     ),
     Cell(
         name="Redis is slow",
-        what=f"it answers now and then only (`CLIENT PAUSE {acts.REDIS_PAUSE_MS}`, again and again)",
+        what=f"it answers now and then (`CLIENT PAUSE {acts.REDIS_PAUSE_MS}`, again and again)",
         setting=with_redis,
         breaks=acts.slow_redis,
         mends=acts.end_nuisance,

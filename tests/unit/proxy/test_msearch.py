@@ -353,6 +353,7 @@ async def test_templates_that_cannot_be_rendered_are_the_engines_to_refuse(shop,
     assert proxy.engine.asked[-1].target == "/_msearch/template"
     assert proxy.engine.asked[-1].body == body
     assert (answer.status, answer.body) == (404, refusal)
+    assert answer.field("x-qrm-applied") == "none"
 
 
 async def test_a_plugin_whose_failure_counts_fails_its_item_only(shop, engine_answer):
