@@ -44,6 +44,7 @@ _SOURCE_PARAMETERS: Final = frozenset(
 )
 _OWN_FORM_KEYS: Final = ("docvalue_fields", "stored_fields", "script_fields")
 """Keys that bring values under a hit's ``fields`` that ``fields`` would spell otherwise."""
+_FETCHED_KEYS: Final = ("fields", *_OWN_FORM_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,8 @@ def parse_search(
         hint = _ubi_query(tree) or _at_paths(tree, text_paths)
         keeps_order = why_ordered(tree, parameters, size)
         single_trip = why_single(tree, parameters) or keeps_order
+        for key in tree.keys() & _FETCHED_KEYS:
+            read_value(tree[key])  # which the pipeline does later, when there is no way back
     except NotJsonError as error:
         return Untouched(f"not a search body: {error}")
     found = _find_text(clause, given_text, hint)
@@ -269,7 +272,7 @@ def rendered_parameters(request: SearchRequest, *, paged: bool) -> Parameters:
 
 def client_field_patterns(request: SearchRequest) -> tuple[str, ...]:
     """Return the patterns of all that the client wants under a hit's ``fields``."""
-    return _field_patterns(request, ("fields", *_OWN_FORM_KEYS))
+    return _field_patterns(request, _FETCHED_KEYS)
 
 
 def own_form_patterns(request: SearchRequest) -> tuple[str, ...]:

@@ -352,6 +352,10 @@ def test_everything_the_client_wants_under_fields_is_known():
     [
         (b'"sort": [' + b"9" * 5_000 + b"]", "not a search body"),
         (b'"sort": [1e999]', "not a search body"),
+        (b'"fields": [1e999]', "not a search body"),
+        (b'"docvalue_fields": [{"field": "a", "format": 1e999}]', "not a search body"),
+        (b'"stored_fields": 1e999', "not a search body"),
+        (b'"script_fields": {"a": {"script": {"params": {"b": 1e999}}}}', "not a search body"),
         (b'"from": 99999999999999999999999', "not a search body: [from] is too large"),
         (b'"size": 2147483648', "not a search body: [size] is too large"),
     ],
