@@ -17,6 +17,8 @@ import tenacity
 import trustme
 import urllib3
 
+from qrmiddleware_benchmarks.engines import probes
+
 CLIENTS = 24
 SEARCHES = 480
 TAKEN_ON = 4
@@ -144,7 +146,7 @@ def test_over_tls_too_who_is_one_too_many_or_late_is_told(engine, proxy, tmp_pat
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     files = {"tls_cert": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
-    port = free_port()
+    port = probes.free_port()
     proxy(
         f"http://127.0.0.1:{engine.server_address[1]}",
         listen={"port": port, **files},
@@ -168,12 +170,6 @@ def test_over_tls_too_who_is_one_too_many_or_late_is_told(engine, proxy, tmp_pat
     assert heard.startswith(b"HTTP/1.1 408 ")
     assert b"limits.client_timeout_ms" in heard
     assert later.status == 200
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 def settle(holds) -> None:

@@ -22,6 +22,8 @@ import tenacity
 import trustme
 import urllib3
 
+from qrmiddleware_benchmarks.engines import probes
+
 LAPTOP = b'{"query": {"match": {"title": "laptop"}}}'
 FOUND = json.dumps(
     {
@@ -234,7 +236,7 @@ def test_https_is_served_with_a_certificate(engine, proxy, tmp_path):
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     issued.private_key_pem.write_to_path(tmp_path / "key.pem")
     files = {"tls_cert": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
-    port = free_port()
+    port = probes.free_port()
     proxy(engine.url, listen={"port": port, **files})
     context = ssl.create_default_context()
     authority.configure_trust(context)
@@ -249,16 +251,10 @@ def test_https_is_served_with_a_certificate(engine, proxy, tmp_path):
 def two_free_ports() -> int:
     """Return a port that is free as well as the next one, for the second worker's admin port."""
     while True:
-        port = free_port()
+        port = probes.free_port()
         with contextlib.suppress(OSError), socket.socket() as server:
             server.bind(("127.0.0.1", port + 1))
             return port
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
