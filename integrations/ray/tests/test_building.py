@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("default::FutureWarning:ray"),
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed file .*ray-data:ResourceWarning"),  # Ray's own log
 ]
 
 WORDS = ("red", "blue", "green", "shoe", "hat", "trainers", "rack", "boots")
