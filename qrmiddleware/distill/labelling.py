@@ -81,14 +81,19 @@ class Tally:
             self.examples.append(outcome)
         self.failures[outcome.reason] += 1
 
+    def common_failures(self) -> list[tuple[str, int]]:
+        """Return reasons with their counts, the most frequent first, whatever came in first."""
+        return sorted(self.failures.items(), key=lambda each: (-each[1], each[0]))
+
     def describe_failures(self) -> str:
         """Name the reasons with their counts, and an example of each."""
-        counts = ", ".join(f"{reason} {count:,}" for reason, count in self.failures.most_common())
+        common = self.common_failures()
+        counts = ", ".join(f"{reason} {count:,}" for reason, count in common)
         first = {each.reason: each for each in reversed(self.examples)}
         shown = "; ".join(
             f"{reason}: query {first[reason].pair.query!r}, document {first[reason].pair.doc_id}: "
             f"{first[reason].detail or 'nothing more is known'}"
-            for reason, _ in self.failures.most_common(_EXAMPLES)
+            for reason, _ in common[:_EXAMPLES]
         )
         return f"{counts} ({shown})"
 

@@ -102,7 +102,7 @@ def _bar() -> Progress:
 
 
 def _counts(tally: Tally, cost: Callable[[Tally], str]) -> str:
-    failures = (f"{reason} {count:,}" for reason, count in tally.failures.most_common(4))
+    failures = (f"{reason} {count:,}" for reason, count in tally.common_failures()[:4])
     return " · ".join(filter(None, (cost(tally), *failures)))
 
 

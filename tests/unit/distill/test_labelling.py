@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrmiddleware.distill.label_store import LabelStore, read_labels
-from qrmiddleware.distill.labelling import FailureLimit, label_all
+from qrmiddleware.distill.labelling import FailureLimit, Tally, label_all
 from qrmiddleware.distill.labels import (
     LabellingError,
     Pair,
@@ -251,3 +251,11 @@ def test_a_killed_process_loses_no_finished_label(file, tmp_path):
     assert len(labels) >= 20
     tally = run(file, Scripted(), [Pair("q", f"d{n}", "text") for n in range(len(labels) + 5)])
     assert (tally.known, tally.labelled) == (len(labels), 5)
+
+
+@pytest.mark.parametrize("order", [("prose", "refusal"), ("refusal", "prose")])
+def test_reasons_are_named_in_one_order_whichever_answer_came_first(order):
+    tally = Tally()
+    tally.failures.update(["empty", "empty", *order])
+
+    assert tally.common_failures() == [("empty", 2), ("prose", 1), ("refusal", 1)]
