@@ -28,8 +28,7 @@ FORMAT: Final = 1
 SHARES: Final = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Offered rates, as shares of what a closed loop achieves."""
 CONNECTIONS: Final = 1_600
-"""More than the proxy takes on at a time, or it would never be asked for too much. A generator
-waits in ``select``, which takes no more than 1,024."""
+"""More than the proxy takes on at a time, or it would never be asked for too much."""
 _LOOK_S: Final = 1.0
 _REST_END_S: Final = 0.2
 """Of load after the rest: who asks again notices what has ended meanwhile."""

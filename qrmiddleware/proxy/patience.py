@@ -1,5 +1,8 @@
 """How long clients may keep the proxy waiting, and what they are told then."""
 
+import asyncio
+import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,6 +15,24 @@ Late: TypeAlias = Literal["head", "body", "reply"]
 
 _LOOKS: Final = 4
 """Looks at a connection within the limit; it may end as late as one of them is apart."""
+
+
+def unread_by_client_bytes(transport: asyncio.Transport) -> int:
+    """Return how much has been written, and has not reached the client's system.
+
+    The system's own queue counts where it can be asked: it takes megabytes, and more only when a
+    third of it is empty, so that a slow reader would be taken for one who has stopped. Over TLS it
+    is all that is known; what uvloop holds back then is counted nowhere.
+    """
+    ours_bytes = transport.get_write_buffer_size()
+    if sys.platform != "linux":
+        return ours_bytes
+    import fcntl  # noqa: PLC0415 does not exist on Windows
+    import termios  # noqa: PLC0415 likewise
+
+    descriptor = transport.get_extra_info("socket").fileno()
+    (queued_bytes,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4))
+    return ours_bytes + int(queued_bytes)
 
 
 @dataclass(frozen=True, slots=True)

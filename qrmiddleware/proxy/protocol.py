@@ -9,7 +9,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from qrmiddleware.proxy.client import TARGET, Hangup
-from qrmiddleware.proxy.patience import Late, Patience
+from qrmiddleware.proxy.patience import Late, Patience, unread_by_client_bytes
 from qrmiddleware.proxy.refusals import write_refusal
 from qrmiddleware.proxy.shedding import Shedding
 
@@ -71,7 +71,7 @@ class EngineProtocol(HttpToolsProtocol):
     def _look(self) -> None:
         """End the connection if its client has let the proxy wait for too long."""
         now_s = self.loop.time()
-        unsent_bytes = self.transport.get_write_buffer_size()
+        unsent_bytes = unread_by_client_bytes(self.transport)
         if unsent_bytes != self._unsent_bytes or not (unsent_bytes or self._is_body_due):
             self._moved_s = now_s
         self._unsent_bytes = unsent_bytes
@@ -84,11 +84,6 @@ class EngineProtocol(HttpToolsProtocol):
             self._end_late("reply" if unsent_bytes else "body")
         else:
             self._look_later()
-
-    def resume_writing(self) -> None:
-        """Go on writing: the client has read."""
-        self._moved_s = self.loop.time()
-        super().resume_writing()
 
     @property
     def _is_body_due(self) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import tenacity
+import trustme
 import yaml
 
 from qrmiddleware_benchmarks.engines import Engine, EngineMissingError, probes, running
@@ -156,6 +158,26 @@ def proxy(
             return started
 
         yield start
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A certificate for this machine: keys of ``listen``, and a client that trusts it."""
+
+    listen: dict[str, str]
+    context: ssl.SSLContext
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Certified:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    files = {"tls_cert": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
+    return Certified(files, context)
 
 
 def launch(upstream: Engine | str, config: dict[str, Any], folder: Path) -> Proxy:

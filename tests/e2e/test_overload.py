@@ -2,7 +2,6 @@
 
 import json
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import tenacity
-import trustme
 import urllib3
 
 from qrmiddleware_benchmarks.engines import probes
@@ -140,26 +138,19 @@ def test_a_flood_is_answered_or_refused_and_leaves_nothing_behind(engine, overlo
         settle(lambda: descriptors(overloaded) <= before + TAKEN_ON)
 
 
-def test_over_tls_too_who_is_one_too_many_or_late_is_told(engine, proxy, tmp_path):
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    files = {"tls_cert": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
+def test_over_tls_too_who_is_one_too_many_or_late_is_told(engine, proxy, certified):
     port = probes.free_port()
     proxy(
         f"http://127.0.0.1:{engine.server_address[1]}",
-        listen={"port": port, **files},
+        listen={"port": port, **certified.listen},
         limits={"max_under_way": 1, "client_timeout_ms": 1_500},
     )
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
     begun = b"POST /shop/_doc/1 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{"
 
     with (
         socket.create_connection(("127.0.0.1", port)) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as late,
-        urllib3.PoolManager(ssl_context=context, retries=False) as http,
+        certified.context.wrap_socket(plain, server_hostname="127.0.0.1") as late,
+        urllib3.PoolManager(ssl_context=certified.context, retries=False) as http,
     ):
         late.sendall(begun)
         url = f"https://127.0.0.1:{port}/shop/_search"

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -19,7 +18,6 @@ from typing import Any
 
 import pytest
 import tenacity
-import trustme
 import urllib3
 
 from qrmiddleware_benchmarks.engines import probes
@@ -230,18 +228,11 @@ def test_workers_that_cannot_start_end_the_command_with_exit_code_2(tmp_path):
     assert "Traceback" not in ran.stderr
 
 
-def test_https_is_served_with_a_certificate(engine, proxy, tmp_path):
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
-    files = {"tls_cert": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
+def test_https_is_served_with_a_certificate(engine, proxy, certified):
     port = probes.free_port()
-    proxy(engine.url, listen={"port": port, **files})
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
+    proxy(engine.url, listen={"port": port, **certified.listen})
 
-    with urllib3.PoolManager(ssl_context=context) as http_pool:
+    with urllib3.PoolManager(ssl_context=certified.context) as http_pool:
         reply = http_pool.request("POST", f"https://127.0.0.1:{port}/p/_doc/1", body=b"{}")
     assert reply.data == FOUND
     with pytest.raises(urllib3.exceptions.HTTPError):

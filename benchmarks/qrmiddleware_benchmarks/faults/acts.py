@@ -69,9 +69,10 @@ async def slow_redis(scene: Scene) -> None:
     async def pause() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", scene.real[0].port)
         try:
-            while True:
+            answered = b"+"
+            while answered:
                 writer.write(f"CLIENT PAUSE {REDIS_PAUSE_MS} ALL\r\n".encode())
-                await reader.readline()
+                answered = await reader.readline()
         finally:
             writer.close()
 

@@ -1,10 +1,10 @@
 """Engines that refuse, are slow, break off, or are gone."""
 
 import signal
-from typing import Final
+from typing import Any, Final
 
 from qrmiddleware_benchmarks.faults import acts, engine
-from qrmiddleware_benchmarks.faults.cell import Cell
+from qrmiddleware_benchmarks.faults.cell import Cell, Setting
 from qrmiddleware_benchmarks.faults.promises import failures
 from qrmiddleware_benchmarks.faults.proxy import Counted
 from qrmiddleware_benchmarks.faults.scenes import with_cluster, with_plugin, with_real
@@ -17,6 +17,24 @@ _GENTLY_HZ: Final = 5.0
 """For real engines, whose first searches after a start take their time."""
 
 _UNREACHABLE: Final = frozenset({"502", "503"})
+
+
+def _killed(name: str, what: str, setting: Setting, needs: str, **promised: Any) -> Cell:  # noqa: ANN401 - of ``Cell``
+    """Describe a real node that is killed: it takes its time to start, and little load then."""
+    return Cell(
+        name=name,
+        what=what,
+        setting=setting,
+        breaks=acts.send(signal.SIGKILL),
+        mends=acts.start_real,
+        within_s=60.0,
+        rate_hz=_GENTLY_HZ,
+        patience_s=60.0,
+        engines=(needs,),
+        quick=False,
+        **promised,
+    )
+
 
 UPSTREAM: Final = (
     Cell(
@@ -138,46 +156,28 @@ UPSTREAM: Final = (
         counted=failures("unavailable"),
         quick=False,
     ),
-    Cell(
-        name="OpenSearch is killed",
-        what="`kill -9` of the only node; started again with its data",
-        setting=with_real("opensearch", upstream=_PATIENT),
-        breaks=acts.send(signal.SIGKILL),
-        mends=acts.start_real,
+    _killed(
+        "OpenSearch is killed",
+        "`kill -9` of the only node; started again with its data",
+        with_real("opensearch", upstream=_PATIENT),
+        "opensearch",
         sees=_UNREACHABLE,
         shows=frozenset({"503"}),
         engine_answers=False,
         counted=Counted("qrm_upstream_errors_total"),
-        within_s=60.0,
-        rate_hz=_GENTLY_HZ,
-        patience_s=60.0,
-        engines=("opensearch",),
-        quick=False,
     ),
-    Cell(
-        name="one of two OpenSearch nodes is killed",
-        what="`kill -9` of one; started again with its data (two clusters of one node each)",
-        setting=with_real("opensearch", nodes=2, upstream=_PATIENT),
-        breaks=acts.send(signal.SIGKILL),
-        mends=acts.start_real,
+    _killed(
+        "one of two OpenSearch nodes is killed",
+        "`kill -9` of one; started again with its data (two clusters of one node each)",
+        with_real("opensearch", nodes=2, upstream=_PATIENT),
+        "opensearch",
         counted=failures("unreached"),
-        within_s=60.0,
-        rate_hz=_GENTLY_HZ,
-        patience_s=60.0,
-        engines=("opensearch",),
-        quick=False,
     ),
-    Cell(
-        name="one of two Elasticsearch nodes is killed",
-        what="`kill -9` of one node of a cluster, each with a copy; started again with its data",
-        setting=with_cluster,
-        breaks=acts.send(signal.SIGKILL),
-        mends=acts.start_real,
+    _killed(
+        "one of two Elasticsearch nodes is killed",
+        "`kill -9` of one node of a cluster, each with a copy; started again with its data",
+        with_cluster,
+        "elasticsearch",
         counted=failures("unreached"),
-        within_s=60.0,
-        rate_hz=_GENTLY_HZ,
-        patience_s=60.0,
-        engines=("elasticsearch",),
-        quick=False,
     ),
 )

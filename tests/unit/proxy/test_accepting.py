@@ -6,6 +6,8 @@ import errno
 import socket
 import ssl
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import trustme
@@ -67,6 +69,10 @@ def run_with_uvloop(main):
         return runner.run(main)
 
 
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
 async def turns_until(holds) -> int:
     count = 0
     async with asyncio.timeout(5):
@@ -88,13 +94,18 @@ def test_connections_do_not_wait_for_one_turn_of_the_event_loop_each(listener):
 
 async def test_a_burst_does_not_keep_others_from_their_turn(listener, monkeypatch):
     monkeypatch.setattr(accepting, "_AT_A_TIME", 10)
-    taken = []
+    counted, taken, by_turn = Full(listener), [], [0]
+    counted.is_full = False
+
+    def turn() -> bool:
+        by_turn.append(counted.asked)
+        return len(taken) == 25
 
     with waiting_clients(listener, 25):
-        async with accepting_from(listener, taken):
-            turns = await turns_until(lambda: len(taken) == 25)
+        async with accepting_from(counted, taken):
+            await turns_until(turn)
 
-    assert turns >= 3
+    assert max(after - before for before, after in pairwise(by_turn)) == 10
 
 
 async def test_what_is_closed_takes_no_more(listener):
@@ -169,14 +180,17 @@ def test_who_does_not_speak_tls_leaves_nothing_behind(listener):
     authority.configure_trust(trusting)
 
     async def serve() -> int:
-        taken = []
+        taken, held = [], []
         async with accepting_from(listener, taken, context=context):
-            for _ in range(3):
+            for _ in range(4):
                 reader, writer = await asyncio.open_connection(*listener.getsockname())
                 writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
                 with contextlib.suppress(ConnectionError):
                     await asyncio.wait_for(reader.read(), 5)
                 writer.close()
+                await asyncio.sleep(0.05)
+                held.append(descriptors())
+            assert held[-1] == held[0]
             _, writer = await asyncio.open_connection(
                 *listener.getsockname(), ssl=trusting, server_hostname="127.0.0.1"
             )

@@ -3,9 +3,14 @@
 import asyncio
 import json
 import socket
+import ssl
+import sys
 
 import pytest
+import trustme
 from prometheus_client.parser import text_string_to_metric_families
+
+from qrmiddleware.proxy.patience import unread_by_client_bytes
 
 LIMIT_S = 0.4
 SOON_S = 3.0
@@ -33,6 +38,16 @@ def late(proxy) -> dict[str, float]:
     families = text_string_to_metric_families(proxy.service.metrics.render().decode())
     samples = [sample for family in families for sample in family.samples]
     return {s.labels["part"]: s.value for s in samples if s.name == "qrm_late_clients_total"}
+
+
+def after(seconds, reply):
+    """Return how an engine answers that takes so long."""
+
+    async def answer(_):
+        await asyncio.sleep(seconds)
+        return reply
+
+    return answer
 
 
 async def rest_of(reader) -> bytes:
@@ -111,11 +126,7 @@ async def test_a_body_may_take_its_time_as_long_as_it_comes(hasty):
 
 
 async def test_the_engine_may_take_longer_than_clients_may(hasty, write_http):
-    async def slowly(_):
-        await asyncio.sleep(2 * LIMIT_S)
-        return write_http(b"{}")
-
-    proxy = await hasty(slowly)
+    proxy = await hasty(after(2 * LIMIT_S, write_http(b"{}")))
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
 
     writer.write(POST + b"content-length: 1\r\n\r\nx" + HALF_BODY)
@@ -152,12 +163,25 @@ async def test_who_sends_more_than_the_engine_takes_at_once_is_not_late(hasty, w
     assert late(proxy) == {}
 
 
-async def test_who_is_late_behind_another_request_hears_of_both_in_order(hasty, write_http):
-    async def slowly(_):
-        await asyncio.sleep(3 * LIMIT_S)
-        return write_http(b"{}")
+async def test_a_head_that_is_not_read_because_others_wait_is_not_late(hasty, write_http):
+    proxy = await hasty(after(3 * LIMIT_S, write_http(b"{}")))
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    whole = POST + b"content-length: 0\r\n\r\n"
 
-    proxy = await hasty(slowly)
+    writer.write(POST + b"content-length: 1\r\n\r\nx")
+    await asyncio.wait_for(proxy.engine.got_one.wait(), SOON_S)
+    writer.write(whole + whole[:40])
+    await asyncio.sleep(LIMIT_S / 4)
+    writer.write(whole[40:])
+    statuses = [(await proxy.read(reader)).status for _ in range(3)]
+    writer.close()
+
+    assert statuses == [200, 200, 200]
+    assert late(proxy) == {}
+
+
+async def test_who_is_late_behind_another_request_hears_of_both_in_order(hasty, write_http):
+    proxy = await hasty(after(3 * LIMIT_S, write_http(b"{}")))
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
 
     writer.write(POST + b"content-length: 1\r\n\r\nx" + HALF_HEAD)
@@ -224,16 +248,63 @@ async def test_who_does_not_read_on_is_let_go_and_so_is_the_engine(hasty, write_
     assert late(proxy) == {"reply": 1}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the system's queue is asked on Linux only")
+@pytest.mark.parametrize("tls", [False, True])
+def test_what_a_client_has_not_read_shrinks_with_what_it_reads(tls):
+    import uvloop  # noqa: PLC0415 does not exist on Windows
+
+    authority = trustme.CA()
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    client_side = {"ssl": trusting, "server_hostname": "127.0.0.1"} if tls else {}
+
+    async def seen() -> tuple[int, int, int]:
+        loop = asyncio.get_running_loop()
+        taken = loop.create_future()
+
+        class Sender(asyncio.Protocol):
+            def connection_made(self, transport):
+                taken.set_result(transport)
+
+        server = await loop.create_server(Sender, "127.0.0.1", 0, ssl=served if tls else None)
+        reader, writer = await asyncio.open_connection(
+            *server.sockets[0].getsockname(), limit=65_536, **client_side
+        )
+        sender = await asyncio.wait_for(taken, SOON_S)
+        await asyncio.sleep(0.1)  # over TLS, a ticket is on its way
+        idle = unread_by_client_bytes(sender)
+        sender.write(b"x" * LARGE_BYTES)
+        await asyncio.sleep(0.3)
+        full = unread_by_client_bytes(sender)
+        await reader.readexactly(500_000)
+        await asyncio.sleep(0.2)
+        later = unread_by_client_bytes(sender)
+        sender.abort()
+        writer.transport.abort()
+        server.close()
+        await asyncio.sleep(0.05)
+        return idle, full, later
+
+    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
+        idle, full, later = runner.run(seen())
+
+    assert idle == 0
+    assert 0 < later < full
+
+
 async def test_who_reads_slowly_but_reads_gets_everything(hasty, write_http):
-    body = json.dumps("x" * 3_000_000).encode()
+    body = json.dumps("x" * LARGE_BYTES).encode()
     proxy = await hasty(write_http(body))
     loop, received = asyncio.get_running_loop(), bytearray()
+    in_haste_from_s = loop.time() + 4 * LIMIT_S
     with await small_window(proxy.port) as client:
         await loop.sock_sendall(client, POST + b"content-length: 0\r\n\r\n")
         async with asyncio.timeout(60):
-            while len(received) < len(body) and (piece := await loop.sock_recv(client, 2**20)):
+            while len(received) < len(body) and (piece := await loop.sock_recv(client, 2**18)):
                 received += piece
-                await asyncio.sleep(LIMIT_S / 4 if len(received) < 2_000_000 else 0)
+                await asyncio.sleep(LIMIT_S / 8 if loop.time() < in_haste_from_s else 0)
 
     assert received.endswith(body)
     assert late(proxy) == {}
