@@ -65,6 +65,17 @@ class EngineProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._hangup.happened()
 
+    def shutdown(self) -> None:
+        """End an idle connection, and others with their reply; the server stops.
+
+        Over TLS, closing waits for the client's word, and one that idles in a pool says none.
+        """
+        super().shutdown()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        idles = cycle is None or cycle.response_complete
+        if self.scheme == "https" and idles and not unread_by_client_bytes(self.transport):
+            self.loop.call_later(_LINGER_S, self.transport.abort)
+
     def _look_later(self) -> None:
         self._next_look = self.loop.call_later(self._patience.look_s, self._look)
 
