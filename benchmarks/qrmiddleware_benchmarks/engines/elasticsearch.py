@@ -32,16 +32,15 @@ _USERNAME = "elastic"
 
 
 def _discovery(cluster: Sequence[int]) -> dict[str, str]:
-    """Say how a node finds the others."""
+    """Say how a node finds the others; the one with the highest port is the first master."""
     if not cluster:
         return {"node.name": "qrm", "discovery.type": "single-node", "transport.port": "0"}
-    names = [f"qrm-{port}" for port in sorted(cluster)]
     seeds = [f"127.0.0.1:{port}" for port in sorted(cluster)]
     return {
         "node.name": f"qrm-{cluster[0]}",
         "transport.port": str(cluster[0]),
         "discovery.seed_hosts": f"[{', '.join(seeds)}]",
-        "cluster.initial_master_nodes": f"[{', '.join(names)}]",
+        "cluster.initial_master_nodes": f"qrm-{max(cluster)}",
     }
 
 

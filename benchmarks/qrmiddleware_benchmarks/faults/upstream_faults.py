@@ -175,7 +175,7 @@ UPSTREAM: Final = (
     ),
     _killed(
         "one of two Elasticsearch nodes is killed",
-        "`kill -9` of one node of a cluster, each with a copy; started again with its data",
+        "`kill -9` of the node of a cluster that is not its master; started again with its data",
         with_cluster,
         "elasticsearch",
         counted=failures("unreached"),
