@@ -1,4 +1,4 @@
-"""What all tests share: Hypothesis profiles, and the corpus of real-life search bodies."""
+"""What the tests of this folder share: the corpus of real-life search bodies, above all."""
 
 import logging
 import signal
@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 import yaml
 
 CORPUS = Path(__file__).parent / "unit" / "dsl" / "corpus"
-
-hypothesis.settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("thorough", max_examples=2_000, deadline=None)
-hypothesis.settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session", autouse=True)

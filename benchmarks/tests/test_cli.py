@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from qrmiddleware_benchmarks import cli
 from qrmiddleware_benchmarks.cli import app
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.results import read_result, write_result
 
 
@@ -129,17 +130,17 @@ def test_systems_that_run_already_are_compared(tmp_path, constant):
 
 
 @pytest.mark.slow
-def test_a_scenario_and_a_knee_are_run_from_start_to_page(tmp_path, free_port):
+def test_a_scenario_and_a_knee_are_run_from_start_to_page(tmp_path):
     pytest.importorskip("matplotlib")
-    results = tmp_path / "results"
+    results, port = tmp_path / "results", str(free_ports(30))
 
     ran = invoke(
         *("run", "passthrough", "--arm", "direct", "--arm", "identity", "--rounds", "2"),
-        *("--slice-s", "0.3", "--results", results, "--port", "9640", "--generators", "2"),
+        *("--slice-s", "0.3", "--results", results, "--port", port, "--generators", "2"),
     )
     searched = invoke(
         *("knee", "passthrough", "--arm", "direct", "--step-s", "0.2"),
-        *("--results", results, "--port", "9640"),
+        *("--results", results, "--port", port),
     )
     reported = invoke("report", "--results", results, "--to", tmp_path / "page.md")
 

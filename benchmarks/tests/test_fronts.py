@@ -9,6 +9,7 @@ from qrmiddleware_benchmarks.answers import check_answers
 from qrmiddleware_benchmarks.arms import ArmSpec, Direct, Nginx, Proxy, Url
 from qrmiddleware_benchmarks.counters import read_counters
 from qrmiddleware_benchmarks.engines import EngineMissingError
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.fronts import Asked, Running, arms_before, run_qrm, together
 from qrmiddleware_benchmarks.load import drive
 from qrmiddleware_benchmarks.scenarios import FULL_PIPELINE, PASSTHROUGH
@@ -30,7 +31,9 @@ def test_an_arm_without_nginx_is_left_out_where_there_is_none(constant, monkeypa
     told = []
     two = scenario(direct=ArmSpec(front=Direct()), nginx=ArmSpec(front=Nginx()))
 
-    with arms_before(constant.port, two, ASKED, first_port=9640, tell=told.append) as arms:
+    with arms_before(
+        constant.port, two, ASKED, first_port=free_ports(10), tell=told.append
+    ) as arms:
         assert [arm.name for arm in arms] == ["direct"]
 
     assert "goes without nginx" in told[0]
@@ -42,7 +45,10 @@ def test_arms_are_asked_what_they_should_be(constant):
         elsewhere=ArmSpec(front=Url("example.org", 81, "/shop/_search?a=b", {"host": "shop"})),
     )
 
-    with arms_before(constant.port, arms, ASKED, first_port=9640, tell=print) as (direct, other):
+    with arms_before(constant.port, arms, ASKED, first_port=free_ports(10), tell=print) as (
+        direct,
+        other,
+    ):
         assert direct.target.port == constant.port
         assert len(set(direct.target.requests)) == 5
         assert (other.target.host, other.target.port) == ("example.org", 81)
@@ -78,7 +84,7 @@ def test_every_kind_of_proxy_answers_and_counts(constant):
     )
     plan = Plan(np.array([0, 0.1, 0.2]), np.zeros(3, dtype=np.int64))
 
-    with arms_before(constant.port, arms, ASKED, first_port=9640, tell=print) as started:
+    with arms_before(constant.port, arms, ASKED, first_port=free_ports(10), tell=print) as started:
         assert check_answers(started) == 3 * 2
         for arm in started:
             with arm.serving() as running:

@@ -5,6 +5,7 @@ import pytest
 
 from qrmiddleware_benchmarks.arms import ArmSpec, Direct
 from qrmiddleware_benchmarks.doubts import overload_doubts
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.fronts import Arm, Running
 from qrmiddleware_benchmarks.generators import Load
 from qrmiddleware_benchmarks.histogram import count, encode
@@ -146,4 +147,4 @@ def test_a_generator_that_gives_in_first_is_said(make_overload, doubtful):
 
 @pytest.mark.slow
 def test_a_proxy_that_takes_little_on_refuses_and_loses_nothing():
-    assert list(check_overload(Setup(first_port=9720, tell=print))) == []
+    assert list(check_overload(Setup(first_port=free_ports(10), tell=print))) == []

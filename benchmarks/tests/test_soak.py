@@ -1,11 +1,12 @@
 import pytest
 
+from qrmiddleware_benchmarks.faults.ports import free_ports
 from qrmiddleware_benchmarks.soak import soak
 
 
 @pytest.mark.slow
 def test_memory_and_searches_are_sampled():
-    found = soak(minutes=0.01, rate_hz=20, size_bytes=4_000, first_port=9650, tell=print)
+    found = soak(minutes=0.01, rate_hz=20, size_bytes=4_000, first_port=free_ports(10), tell=print)
 
     (sample,) = found.samples
     assert (sample.searches, sample.errors) == (100, 0)

@@ -31,6 +31,9 @@ from qrmiddleware.runner.pipelines import Pipelines
 from qrmiddleware.runner.upstreams import make_upstream
 from qrmiddleware.upstream.exchange import Upstream
 
+_TO_END_S: Final = 10.0
+"""What a worker may take to end after its last request: for plugins that shut down."""
+
 _COLLECT_AFTER: Final = 10_000
 """New objects after which the garbage collector looks at them; Python's own is 700."""
 
@@ -79,6 +82,7 @@ def _serve_in_workers(settings: Settings, listener: socket.socket) -> None:
         settings,
         listener,
         most_bytes=settings.limits.max_worker_bytes or inf,
+        patience_s=settings.limits.drain_ms / 1_000 + _TO_END_S,
         tell=service.log.warning,
     )
     can_work = workers.watch()

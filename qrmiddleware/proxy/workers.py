@@ -30,6 +30,7 @@ class Workers:
         args: Its first arguments; they must travel to another process.
         most_bytes: Resident memory of a process above which it is told to stop, and started
             again.
+        patience_s: How long a process that was told to stop may take; then it is killed.
         tell: Logs what happens to them.
     """
 
@@ -41,12 +42,14 @@ class Workers:
         target: Callable[..., None],
         *args: object,
         most_bytes: float = inf,
+        patience_s: float = inf,
         tell: Callable[..., None] = _tell_nobody,
     ) -> None:
         self._count = count
         self._most_bytes = most_bytes
         self._tell = tell
-        self._outgrown: set[int] = set()
+        self._patience_s = patience_s
+        self._outgrown: dict[int, float] = {}
         self._look_again = 0.0
         self._context = multiprocessing.get_context("spawn")
         self._target = target
@@ -81,11 +84,13 @@ class Workers:
         if crashed and self._stopping.wait(_RESTART_DELAY_S):
             return
         for worker in dead:
-            self._outgrown.discard(worker)
+            self._outgrown.pop(worker, None)
             self._processes[worker] = self._start(worker)
 
     def _look_at_memory(self) -> None:
         """Tell a process that has grown too large to stop; one at a time, the others serve on."""
+        for worker, end_s in self._outgrown.items():
+            self._kill_if_late(worker, end_s)
         if self._outgrown or self._most_bytes == inf or monotonic() < self._look_again:
             return
         self._look_again = monotonic() + _LOOK_EVERY_S
@@ -94,16 +99,25 @@ class Workers:
             if size_bytes > self._most_bytes:
                 problem = "a worker has grown too large; it is started again"
                 self._tell(problem, worker=worker, resident_bytes=size_bytes)
-                self._outgrown.add(worker)
+                self._outgrown[worker] = monotonic() + self._patience_s
                 process.terminate()
                 return
 
     def stop(self) -> None:
         """Let the processes finish what is under way, and wait for them to end."""
         self._stopping.set()
+        end_s = monotonic() + self._patience_s
         for process in self._processes:
             process.terminate()
-        for process in self._processes:
+        for worker, process in enumerate(self._processes):
+            process.join(None if end_s == inf else max(0.0, end_s - monotonic()))
+            self._kill_if_late(worker, end_s)
+
+    def _kill_if_late(self, worker: int, end_s: float) -> None:
+        process = self._processes[worker]
+        if monotonic() >= end_s and process.is_alive():
+            self._tell("a worker does not stop; it is killed", worker=worker)
+            process.kill()
             process.join()
 
     def _stop(self, *_: Any) -> None:  # noqa: ANN401 what a signal handler is given

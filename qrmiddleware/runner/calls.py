@@ -1,8 +1,7 @@
 """Calls plugins off the caller's thread: bounded, in time, and not again while they fail."""
 
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -12,39 +11,11 @@ from typing import Any, Final
 from qrmiddleware.errors import OverloadError, PluginError
 from qrmiddleware.hooks.patience import Patience
 from qrmiddleware.model import Call
+from qrmiddleware.runner.pool import PluginPool
 
 _FINE: Final = ("success", "no_opinion")
 _NO_FAULT: Final = "saturated"
 """The status of a plugin that had no room for the question; says nothing about the next one."""
-
-
-class PluginPool:
-    """Threads for plugin calls; takes no more calls than it can hold.
-
-    Args:
-        threads: Calls that run at a time.
-        queue: Calls that may wait.
-    """
-
-    def __init__(self, threads: int = 16, queue: int = 64) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="qrm-plugin")
-        self._room = threading.BoundedSemaphore(threads + queue)
-
-    def submit(self, call: Callable[[], Any]) -> Future[Any] | None:
-        """Start a call, or return ``None`` if there is no room, or no more calls are taken."""
-        if not self._room.acquire(blocking=False):
-            return None
-        try:
-            future = self._executor.submit(call)
-        except RuntimeError:  # closed
-            self._room.release()
-            return None
-        future.add_done_callback(lambda _: self._room.release())
-        return future
-
-    def close(self) -> None:
-        """Take no more calls; those that wait are dropped, those that run are left to end."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Breaker:
@@ -187,7 +158,7 @@ def start_call(
     if instant and member.pace.believed:
         asked.future = _answered(asked, call)
         return asked
-    asked.future = pool.submit(partial(asked.patience.call, call))
+    asked.future = pool.submit(partial(asked.patience.call, call), member.name)
     if asked.future is None:
         asked.refusal = "saturated"
     return asked

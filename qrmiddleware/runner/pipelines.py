@@ -16,13 +16,14 @@ from qrmiddleware.config.settings import (
     Settings,
 )
 from qrmiddleware.dsl.wildcards import matches_any
-from qrmiddleware.errors import ConfigError, PluginError, RequestError
+from qrmiddleware.errors import ConfigError, PluginError, QrmError, RequestError
 from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.model import Trace
 from qrmiddleware.pipeline.options import MergeOptions, Options
 from qrmiddleware.pipeline.steps import AskExplanations, AskFilters, AskRewards, AskRewriters
-from qrmiddleware.runner.calls import Breaker, Member, PluginPool, StageCall, start_call
+from qrmiddleware.runner.calls import Breaker, Member, StageCall, start_call
 from qrmiddleware.runner.plugins import make_plugin
+from qrmiddleware.runner.pool import PluginPool
 
 NO_PIPELINE: Final = "_none"
 """What a request names as its pipeline to have none."""
@@ -116,7 +117,7 @@ class Pipeline:
         """
         if not self.hooks.observers:
             return None
-        return self.pool.submit(lambda: self.hooks.observe(trace))
+        return self.pool.submit(lambda: self.hooks.observe(trace), "qrm_observe")
 
 
 class Pipelines:
@@ -157,10 +158,17 @@ class Pipelines:
             if has_room:
                 self._room.release()
 
-    def shutdown(self) -> list[PluginError]:
-        """Let every plugin go; returns what went wrong on the way."""
-        self._pool.close()
-        return [error for pipeline in self._by_name.values() for error in pipeline.hooks.shutdown()]
+    def shutdown(self) -> list[QrmError]:
+        """Let every plugin go; returns what went wrong on the way.
+
+        Calls that run get a second to end; those that do not are left behind.
+        """
+        problems: list[QrmError] = [
+            QrmError(f"{who} is still at work, and not waited for") for who in self._pool.close()
+        ]
+        for pipeline in self._by_name.values():
+            problems += pipeline.hooks.shutdown()
+        return problems
 
     def select(self, index: str, name: str | None = None) -> Pipeline | None:
         """Return the pipeline for a search; ``None`` if it has none.

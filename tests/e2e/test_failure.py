@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import tenacity
 import urllib3
 
 PLUGINS = '''
@@ -23,7 +24,7 @@ from qrmiddleware.model import Rewrite
 
 
 class Moody:
-    """Sleeps on "sleep", raises on "raise", answers nonsense on "nonsense"."""
+    """Sleeps on "sleep", shortly on "nap", raises on "raise", answers nonsense on "nonsense"."""
 
     class Settings(BaseModel):
         """No options."""
@@ -34,7 +35,9 @@ class Moody:
     @hookimpl
     def qrm_rewrite(self, query):
         if "sleep" in query.text:
-            time.sleep(1.0)
+            time.sleep(100)
+        if "nap" in query.text:
+            time.sleep(3)
         if "raise" in query.text:
             raise RuntimeError("moody today")
         if "nonsense" in query.text:
@@ -52,6 +55,7 @@ class Moody:
         return [float("nan")] * len(hits) if "unmeasurable" in query.text else None
 '''
 MEMBER = {"plugin": "moody"}
+HURRIED = {"timeout_ms": 300}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +81,7 @@ def start(moody, proxy):
         started = proxy(
             "http://127.0.0.1:1",
             upstream={"embedded": True},
-            pipelines={"default": {"timeout_ms": 300, "rewriters": [slot], **(pipeline or {})}},
+            pipelines={"default": {"timeout_ms": 10_000, "rewriters": [slot], **(pipeline or {})}},
             **config,
         )
         for number, title in enumerate(["acme laptop", "acme notebook"]):
@@ -103,6 +107,15 @@ def found(reply: Any) -> int:
     return reply.json()["hits"]["total"]["value"]
 
 
+def search_until_whole(url: str) -> Any:
+    """Search again and again, until no plugin is skipped any more."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda reply: "x-qrm-degraded" in reply.headers),
+        stop=tenacity.stop_after_delay(30),
+        wait=tenacity.wait_fixed(0.1),
+    )(search, url, "laptop")
+
+
 def test_a_plugin_that_fails_costs_its_opinion_only(start):
     proxy = start(
         pipeline={"filters": [{**MEMBER, "tag": "f"}], "rewards": [{**MEMBER, "tag": "r"}]}
@@ -126,12 +139,12 @@ def test_a_plugin_that_fails_costs_its_opinion_only(start):
 
 
 def test_a_slow_plugin_is_given_up_in_time(start):
-    proxy = start()
+    proxy = start(pipeline=HURRIED)
 
     began = time.perf_counter()
     reply = search(proxy.url, "laptop sleep")
 
-    assert time.perf_counter() - began < 0.9
+    assert time.perf_counter() - began < 5
     assert reply.headers["x-qrm-degraded"] == "moody=timeout"
     assert found(reply) == 1
 
@@ -146,34 +159,31 @@ def test_a_plugin_that_wants_to_exit_does_not_take_the_proxy_along(start):
 
 
 def test_a_plugin_that_keeps_failing_is_switched_off_and_tried_again(start):
-    proxy = start(limits={"breaker_failures": 3, "breaker_reset_ms": 1_000})
+    proxy = start(limits={"breaker_failures": 3, "breaker_reset_ms": 5_000})
 
     for _ in range(3):
         search(proxy.url, "laptop raise")
     off = search(proxy.url, "laptop")
     shown = ask(proxy.admin_url, "/_qrm/pipelines", None, "GET").json()
-    time.sleep(1.1)
-    again = search(proxy.url, "laptop")
+    again = search_until_whole(proxy.url)
 
     assert off.headers["x-qrm-degraded"] == "moody=open_circuit"
     assert found(off) == 1
     assert shown["default"]["plugins"][0]["open_circuit"] is True
-    assert again.headers.get("x-qrm-degraded") is None
     assert found(again) == 2
 
 
 def test_a_pool_that_is_full_skips_calls_and_recovers(start):
     limits = {"plugin_threads": 2, "plugin_queue": 0, "breaker_failures": 1_000}
-    proxy = start(limits=limits)
+    proxy = start(pipeline=HURRIED, limits=limits)
 
     with ThreadPoolExecutor(12) as pool:
-        replies = list(pool.map(lambda _: search(proxy.url, "laptop sleep"), range(12)))
+        replies = list(pool.map(lambda _: search(proxy.url, "laptop nap"), range(12)))
     degraded = {reply.headers["x-qrm-degraded"] for reply in replies}
-    time.sleep(1.2)
 
     assert degraded == {"moody=timeout", "moody=saturated"}
     assert {found(reply) for reply in replies} == {1}
-    assert found(search(proxy.url, "laptop")) == 2
+    assert found(search_until_whole(proxy.url)) == 2
 
 
 def test_a_plugin_whose_failure_counts_fails_the_search(start):
@@ -193,12 +203,11 @@ def test_a_client_in_a_hurry_does_not_switch_a_plugin_off_for_others(start):
     for _ in range(5):
         ask(proxy.url, "/p/_search?qrm_timeout_ms=0.001&q=laptop+sleep", None, "GET")
 
-    time.sleep(1.1)
     assert search(proxy.url, "laptop").headers.get("x-qrm-degraded") is None
 
 
 def test_metrics_tell_what_was_skipped(start):
-    proxy = start()
+    proxy = start(pipeline=HURRIED)
 
     search(proxy.url, "laptop raise")
     search(proxy.url, "laptop sleep")
@@ -210,15 +219,14 @@ def test_metrics_tell_what_was_skipped(start):
 
 
 def test_a_proxy_that_stops_does_not_wait_for_a_sleeping_plugin(start):
-    proxy = start()
-    asking = threading.Thread(target=search, args=(proxy.url, "laptop sleep"))
-    asking.start()
-    asking.join()
+    proxy = start(pipeline=HURRIED)
+    assert search(proxy.url, "laptop sleep").headers["x-qrm-degraded"] == "moody=timeout"
 
     began = time.perf_counter()
     proxy.stop()
 
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 15
+    assert "moody is still at work" in proxy.log.read_text()
 
 
 class Fine(BaseHTTPRequestHandler):

@@ -143,7 +143,7 @@ def test_over_tls_too_who_is_one_too_many_or_late_is_told(engine, proxy, certifi
     proxy(
         f"http://127.0.0.1:{engine.server_address[1]}",
         listen={"port": port, **certified.listen},
-        limits={"max_under_way": 1, "client_timeout_ms": 1_500},
+        limits={"max_under_way": 1, "client_timeout_ms": 4_000},
     )
     begun = b"POST /shop/_doc/1 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{"
 

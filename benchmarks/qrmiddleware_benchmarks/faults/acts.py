@@ -13,7 +13,7 @@ import msgspec
 
 from qrmiddleware_benchmarks.faults.cell import Act, Scene
 from qrmiddleware_benchmarks.faults.engine import Manner, fine, slow
-from qrmiddleware_benchmarks.faults.plugin import FINE
+from qrmiddleware_benchmarks.faults.plugin import FINE, ONCE, taken
 from qrmiddleware_benchmarks.faults.scenes import CLOCK, TABLE, import_table
 from qrmiddleware_benchmarks.faults.scenes import send as send_to
 from qrmiddleware_benchmarks.processes import ProcessError
@@ -38,7 +38,10 @@ def mood(name: str) -> Act:
     """Give the plugin a mood."""
 
     async def act(scene: Scene) -> None:
-        _replace(scene.folder / "mood", name.encode())
+        path = scene.folder / "mood"
+        if name in ONCE:
+            taken(path).unlink(missing_ok=True)
+        _replace(path, name.encode())
 
     return act
 

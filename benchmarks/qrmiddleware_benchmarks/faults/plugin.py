@@ -58,13 +58,16 @@ class Faulty:
         return [Rewrite(f"{query.text} original")]
 
     def _current(self) -> str:
-        """Read the mood; one that passes is taken by one call only."""
+        """Read the mood; one that passes is taken by one call of all processes only."""
         mood = self._mood.read_text(encoding="utf-8")
-        if mood not in ONCE:
-            return mood
-        try:
-            self._mood.rename(self._mood.with_suffix(".taken"))
-        except FileNotFoundError:
-            return FINE
-        self._mood.write_text(FINE, encoding="utf-8")
+        if mood in ONCE:
+            try:
+                taken(self._mood).touch(exist_ok=False)
+            except FileExistsError:
+                return FINE
         return mood
+
+
+def taken(mood: Path) -> Path:
+    """Name the file that is there when a call has taken a mood that passes."""
+    return mood.with_suffix(".taken")

@@ -11,7 +11,6 @@ from qrmiddleware_benchmarks.faults.scenes import with_cluster, with_plugin, wit
 
 _ALONE: Final = with_plugin()
 _PAIR: Final = with_plugin(engines=2)
-_SOON_SILENT: Final = with_plugin(engines=2, upstream={"timeout_ms": 1_000})
 _PATIENT: Final = {"timeout_ms": 20_000}
 _GENTLY_HZ: Final = 5.0
 """For real engines, whose first searches after a start take their time."""
@@ -139,12 +138,12 @@ UPSTREAM: Final = (
     ),
     Cell(
         name="one of two nodes is silent",
-        what="it takes searches and does not answer within `upstream.timeout_ms`, here 1 s",
-        setting=_SOON_SILENT,
+        what="it takes searches and does not answer within `upstream.timeout_ms`, here 3 s",
+        setting=_PAIR,
         breaks=acts.behave(engine.stays_silent),
         mends=acts.behave_well,
-        lasts_s=2.5,
-        slow=0.9,
+        lasts_s=4.5,
+        slow=2.9,
         counted=failures("silent"),
     ),
     Cell(

@@ -48,12 +48,13 @@ def test_a_service_that_ends_is_reported_with_the_end_of_its_log(tmp_path):
 
 
 def test_when_the_second_service_fails_the_first_is_stopped(tmp_path):
-    launch = Launch((shell("echo $$; exec sleep 60"), shell("exit 1", lambda: False)), "http://x")
+    log = tmp_path / "log"
+    first = shell("echo $$; exec sleep 60", log.read_text)
 
     with pytest.raises(EngineError):
-        start_services(launch, tmp_path / "log")
+        start_services(Launch((first, shell("exit 1", lambda: False)), "http://x"), log)
 
-    assert not alive(int((tmp_path / "log").read_text().split()[0]))
+    assert not alive(int(log.read_text().split()[0]))
 
 
 def test_children_belong_to_an_engine_and_end_with_it(tmp_path):

@@ -1,3 +1,5 @@
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -54,11 +56,14 @@ def test_measuring_warms_up_and_times_once_at_least(worker, echo):
     assert len(echo.sizes) == 2
 
 
-def test_measuring_fills_its_slice(worker):
-    latencies = worker.measure(BATCH, Plan(1, 1, 1), 0.01)
+def test_measuring_fills_its_slice(worker, monkeypatch):
+    clock_ns = count(0, 1_000_000)
+    monkeypatch.setattr(module, "perf_counter_ns", lambda: next(clock_ns))
 
-    assert len(latencies) > 10
-    assert sum(latencies) <= 0.1 * 1e9
+    latencies = worker.measure(BATCH, Plan(1, 1, 1), 0.1)
+
+    assert set(latencies) == {1_000_000}
+    assert len(latencies) == pytest.approx(100 / 3, abs=1)  # three looks at the clock each
 
 
 def test_the_fastest_plan_is_taken(worker, monkeypatch):

@@ -183,7 +183,7 @@ def test_a_dead_redis_raises_at_once_and_is_used_again_when_it_is_back(mortal_re
         before = time.perf_counter()
         with pytest.raises(ConfigError, match="cannot be read or written"):
             table.find("sneekers", limit=1)
-        assert time.perf_counter() - before < 1
+        assert time.perf_counter() - before < 4
 
         bring_back()
         with pytest.raises(ConfigError, match="there is no rewrite table"):
@@ -195,16 +195,16 @@ def test_a_dead_redis_raises_at_once_and_is_used_again_when_it_is_back(mortal_re
 def test_a_redis_that_does_not_answer_costs_no_more_than_the_timeout(mortal_redis):
     url, _, _ = mortal_redis
     write(Address(url), REWRITES)
-    plugin = RewriteTable(RewriteTable.Settings(redis=url, redis_timeout_ms=50))
+    plugin = RewriteTable(RewriteTable.Settings(redis=url, redis_timeout_ms=500))
     assert plugin.qrm_rewrite(Query("sneekers"))
     with redis.Redis.from_url(url) as client:
-        client.client_pause(500)
+        client.client_pause(60_000)
 
         before = time.perf_counter()
         with pytest.raises(ConfigError, match="Timeout"):
             plugin.qrm_rewrite(Query("sneekers"))
 
-    assert time.perf_counter() - before < 0.3
+    assert time.perf_counter() - before < 4
     plugin.qrm_shutdown()
 
 

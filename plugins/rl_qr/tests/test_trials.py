@@ -1,6 +1,7 @@
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from itertools import cycle
 
 import pytest
 
@@ -90,24 +91,32 @@ def test_each_query_is_answered_by_the_version_it_is_dealt_and_the_note_says_whi
 
 def test_no_call_fails_while_versions_are_exchanged(start, versions):
     rewriter = start()
-    ended = threading.Event()
+    heard, ended = [], threading.Event()
 
     def ask():
-        words = []
-        while not ended.is_set():
-            words.append(word(rewriter, QUERIES[len(words) % 20]))
-        return words
+        for query in cycle(QUERIES[:20]):
+            if ended.is_set():
+                return
+            heard.append(word(rewriter, query))
 
+    def exchange(version, its_word):
+        versions.change(lambda state: promote(state, version))
+        rewriter.look()
+        deadline = time.monotonic() + 10
+        while heard[-1:] != [its_word] and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return heard[-1:] == [its_word]
+
+    exchanges = [("0002", "boot"), ("0003", "sock"), ("0001", "sneaker"), ("0002", "boot")]
     with ThreadPoolExecutor(3) as pool:
         asking = [pool.submit(ask) for _ in range(3)]
-        for version in ("0002", "0003", "0001", "0002"):
-            versions.change(lambda state, version=version: promote(state, version))
-            rewriter.look()
-            time.sleep(0.05)
+        followed = [exchange(*each) for each in exchanges]
         ended.set()
-        words = {word for each in asking for word in each.result(30)}
+        for each in asking:
+            each.result(30)
 
-    assert words == {"sneaker", "boot", "sock"}
+    assert all(followed)
+    assert set(heard) == {"sneaker", "boot", "sock"}
 
 
 def test_a_canary_that_finds_nothing_is_rolled_back_and_the_state_says_why(start, versions):

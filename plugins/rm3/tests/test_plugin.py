@@ -1,4 +1,5 @@
 import json
+import threading
 import time
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -103,8 +104,10 @@ def test_an_index_that_is_not_there_is_the_engines_error(make):
 
 
 def test_an_engine_that_is_late_costs_no_more_than_the_searchs_patience(serve):
+    given_up = threading.Event()
+
     def slow(*_):
-        time.sleep(0.5)
+        given_up.wait(10)
         return Said(200, json.dumps({"hits": {"hits": []}}).encode())
 
     with serve(slow) as url:
@@ -114,14 +117,17 @@ def test_an_engine_that_is_late_costs_no_more_than_the_searchs_patience(serve):
         with pytest.raises(CancelledError):
             Patience(begun + 0.1).call(lambda: plugin.qrm_rewrite(QUERY))
         took_s = time.perf_counter() - begun
+        given_up.set()
         plugin.qrm_shutdown()
 
-    assert took_s < 0.4
+    assert took_s < 5
 
 
 def test_an_engine_that_takes_longer_than_it_may_is_an_error(serve):
+    given_up = threading.Event()
+
     def slow(*_):
-        time.sleep(0.3)
+        given_up.wait(10)
         return Said(200, b"{}")
 
     with serve(slow) as url:
@@ -129,6 +135,7 @@ def test_an_engine_that_takes_longer_than_it_may_is_an_error(serve):
         plugin.qrm_startup()
         with pytest.raises(UpstreamError, match="within 50 ms"):
             plugin.qrm_rewrite(QUERY)
+        given_up.set()
         plugin.qrm_shutdown()
 
 

@@ -1,4 +1,5 @@
 import time
+from statistics import median
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,9 +61,9 @@ def test_ten_thousand_rules_cost_a_query_far_less_than_a_millisecond():
     rules = index(*(" ".join(words[n : n + 1 + n % 3]) for n in range(10_000)))
     queries = [words[number : number + 4] for number in range(0, 20_000, 40)]
 
-    started = time.perf_counter_ns()
-    for query in queries:
+    def microseconds(query):
+        started = time.perf_counter_ns()
         rules.find(query)
-    microseconds = (time.perf_counter_ns() - started) / 1000 / len(queries)
+        return (time.perf_counter_ns() - started) / 1000
 
-    assert microseconds < 500
+    assert median(map(microseconds, queries)) < 500

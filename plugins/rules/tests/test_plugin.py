@@ -1,5 +1,6 @@
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
@@ -176,12 +177,17 @@ def test_a_file_that_goes_away_is_raised_once_and_comes_back(rules_file):
     assert texts(plugin, "hose") == ["tube"]
 
 
-def test_a_file_is_not_looked_at_more_than_once_a_second(rules_file):
+def test_a_file_is_not_looked_at_more_than_once_a_second(rules_file, monkeypatch):
+    now_ns = [0]
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic_ns=lambda: now_ns[0]))
     plugin = started(path=rules_file)
 
     rewrite_file(rules_file, "hose =>\n  SYNONYM: tube\n")
+    now_ns[0] = 999_999_999
+    soon = texts(plugin, "hose")
+    now_ns[0] = 1_000_000_000
 
-    assert texts(plugin, "hose") == ["pipe"]
+    assert (soon, texts(plugin, "hose")) == (["pipe"], ["tube"])
 
 
 @pytest.mark.usefixtures("always_look")

@@ -119,7 +119,7 @@ class Engine:
 
     async def close(self) -> None:
         """Wait until all connections are gone, which the proxy has let go of."""
-        await asyncio.wait_for(asyncio.gather(*self.connections), 2)
+        await asyncio.wait_for(asyncio.gather(*self.connections), 10)
 
     async def accept(self, reader, writer) -> None:
         self.connections.append(asyncio.current_task())
@@ -243,7 +243,7 @@ async def proxied(install) -> AsyncIterator[Start]:
             stack.callback(server.close)
             stack.push_async_callback(engine.close)
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            upstream = {"urls": [url], "timeout_ms": 2000, **config.pop("upstream", {})}
+            upstream = {"urls": [url], "timeout_ms": 20_000, **config.pop("upstream", {})}
             flags = {"upstream": upstream, "log": {"level": "error"}, **config}
             service = make_service(load_settings(environment={}, flags=flags))
             service.pipelines.startup()
@@ -278,7 +278,7 @@ async def serving(service: Service) -> AsyncIterator[int]:
 @pytest.fixture
 def one_synonym() -> dict[str, Any]:
     """The pipelines of a configuration in which a plugin acts on laptops."""
-    return {"default": {"timeout_ms": 1000, "rewriters": [{"plugin": "synonyms"}]}}
+    return {"default": {"timeout_ms": 10_000, "rewriters": [{"plugin": "synonyms"}]}}
 
 
 @pytest.fixture

@@ -90,8 +90,8 @@ async def test_the_upstream_is_not_asked_on_for_a_client_that_hangs_up_with_a_re
     request = b"POST /p/_search HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
     writer.write(request + request)
-    await asyncio.wait_for(proxy.engine.got_one.wait(), 2)
+    await asyncio.wait_for(proxy.engine.got_one.wait(), 20)
     writer.transport.abort()
-    await asyncio.wait_for(proxy.engine.hung_up.wait(), 2)
+    await asyncio.wait_for(proxy.engine.hung_up.wait(), 20)
 
     assert len(proxy.engine.asked) == 1

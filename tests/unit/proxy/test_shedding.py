@@ -29,7 +29,7 @@ def metrics(proxy):
 
 
 async def wait_until(holds):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.005)
 
@@ -115,7 +115,7 @@ async def test_a_client_that_goes_makes_room(held):
     await held.fill(1)
 
     held.waiting.pop().cancel()
-    await asyncio.wait_for(held.proxy.engine.hung_up.wait(), 2)
+    await asyncio.wait_for(held.proxy.engine.hung_up.wait(), 20)
     held.go_on.set()
 
     assert (await held.proxy.ask("/p/_search", SEARCH)).status == 200
@@ -176,7 +176,7 @@ async def test_a_connection_ends_with_the_refusal_where_it_must(held, request_by
     refused = await held.proxy.read(reader)
 
     assert (refused.status, refused.field("connection")) == (429, "close")
-    assert await asyncio.wait_for(reader.read(), 2) == b""
+    assert await asyncio.wait_for(reader.read(), 20) == b""
     assert len(held.proxy.engine.asked) == 1
     writer.close()
 

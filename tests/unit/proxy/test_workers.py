@@ -4,6 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+import timeit
 
 import pytest
 
@@ -64,3 +67,61 @@ def test_a_process_that_grows_too_large_is_told_to_stop(told):
     ((event, facts),) = told
     assert event == "a worker has grown too large; it is started again"
     assert facts["resident_bytes"] > 1
+
+
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+open({began!r}, "w").close()
+time.sleep(100)
+"""
+
+
+@pytest.fixture
+def stubborn(tmp_path):
+    """Return what a process is to run that takes no notice of SIGTERM, and whether it does yet."""
+    began = tmp_path / "began"
+    return (timeit.timeit, "pass", STUBBORN.format(began=str(began))), began.exists
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_process_that_does_not_stop_is_killed(told, stubborn):
+    run, has_begun = stubborn
+    workers = Workers(1, *run, patience_s=0.2, tell=told)
+    told.ends_after = 2
+    ending = threading.Thread(target=end_when, args=(has_begun,))
+    ending.start()
+
+    assert workers.watch() is True
+    workers.stop()
+    ending.join()
+
+    assert told == [("a worker does not stop; it is killed", {"worker": 0})]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.usefixtures("handlers")
+def test_a_process_that_grows_too_large_and_does_not_stop_is_killed(told, stubborn):
+    run, has_begun = stubborn
+    told.ends_after = 3
+
+    class WhenBegun(Workers):
+        def _look_at_memory(self):
+            if has_begun():
+                super()._look_at_memory()
+
+    workers = WhenBegun(1, *run, most_bytes=1, patience_s=0.2, tell=told)
+    assert workers.watch() is True
+    workers.stop()
+
+    assert [event for event, _ in told[:3]] == [
+        "a worker has grown too large; it is started again",
+        "a worker does not stop; it is killed",
+        "a worker died; it is started again",
+    ]
+
+
+def end_when(holds):
+    while not holds():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)

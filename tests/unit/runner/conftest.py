@@ -7,8 +7,9 @@ import pytest
 
 from qrmiddleware.hooks.manager import Hooks
 from qrmiddleware.pipeline.options import Options
-from qrmiddleware.runner.calls import Breaker, Member, PluginPool
+from qrmiddleware.runner.calls import Breaker, Member
 from qrmiddleware.runner.pipelines import Pipeline
+from qrmiddleware.runner.pool import PluginPool
 
 HOOKS = ("qrm_rewrite", "qrm_filter", "qrm_reward")
 

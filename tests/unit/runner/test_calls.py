@@ -11,12 +11,11 @@ from qrmiddleware.runner.calls import (
     Breaker,
     Member,
     Pace,
-    PluginPool,
-    StageCall,
     collect,
     degraded,
     start_call,
 )
+from qrmiddleware.runner.pool import PluginPool
 
 
 class Clock:
@@ -50,44 +49,6 @@ def settled(*calls):
         if call.future is not None:
             call.future.exception(timeout=5)
     return collect(list(calls), "qrm_rewrite")
-
-
-def test_calls_run_off_the_callers_thread(pool):
-    future = pool.submit(threading.get_ident)
-
-    assert future.result(5) != threading.get_ident()
-
-
-def test_a_full_pool_takes_no_call_until_one_is_done(pool):
-    gate = threading.Event()
-    running = [pool.submit(gate.wait) for _ in range(3)]
-
-    assert all(running)
-    assert pool.submit(gate.wait) is None
-    gate.set()
-    for future in running:
-        future.result(5)
-    assert pool.submit(lambda: 7).result(5) == 7
-
-
-def test_calls_that_fail_or_are_dropped_make_room_again(pool):
-    for _ in range(10):
-        assert isinstance(pool.submit(lambda: 1 / 0).exception(5), ZeroDivisionError)
-
-
-def test_a_closed_pool_takes_no_calls_and_drops_those_that_wait():
-    pool = PluginPool(threads=1, queue=1)
-    gate = threading.Event()
-    running, waiting = pool.submit(gate.wait), pool.submit(gate.wait)
-
-    pool.close()
-
-    assert pool.submit(gate.wait) is None
-    assert waiting.cancelled()
-    gate.set()
-    assert running.result(5)
-    _, records = collect([StageCall(member(), waiting)], "qrm_rewrite")
-    assert records[0].status == "timeout"
 
 
 def test_a_breaker_opens_after_failures_in_a_row(clock):
@@ -210,7 +171,7 @@ def test_an_answer_that_has_not_come_is_given_up():
 def test_who_is_not_asked_is_reported_with_the_reason(pool, clock):
     gate = threading.Event()
     for _ in range(3):
-        pool.submit(gate.wait)
+        pool.submit(gate.wait, "somebody")
     broken = Breaker(1, 10, clock)
     broken.note(success=False)
 
@@ -227,7 +188,7 @@ def test_who_is_not_asked_is_reported_with_the_reason(pool, clock):
 def test_a_full_pool_does_not_open_the_circuit(clock):
     pool = PluginPool(threads=1, queue=0)
     gate = threading.Event()
-    pool.submit(gate.wait)
+    pool.submit(gate.wait, "somebody")
     breaker = Breaker(1, 10, clock)
 
     collect([start_call(pool, member(breaker=breaker), list)], "qrm_rewrite")
@@ -335,7 +296,7 @@ def test_a_plugin_learns_that_it_was_given_up(pool):
 def test_giving_up_what_has_not_begun_means_that_it_never_does():
     pool = PluginPool(threads=1, queue=1)
     gate = threading.Event()
-    pool.submit(gate.wait)
+    pool.submit(gate.wait, "somebody")
     ran = []
     waiting = start_call(pool, member(), lambda: ran.append(1))
 

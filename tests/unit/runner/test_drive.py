@@ -13,8 +13,9 @@ from qrmiddleware.dsl.uri import Parameters
 from qrmiddleware.model import Query
 from qrmiddleware.pipeline.search import search
 from qrmiddleware.pipeline.steps import AskRewards, AskRewriters, Trip
-from qrmiddleware.runner.calls import Breaker, PluginPool
+from qrmiddleware.runner.calls import Breaker
 from qrmiddleware.runner.drive import Run, applied, debug_section, drive, trace_of
+from qrmiddleware.runner.pool import PluginPool
 from qrmiddleware.runner.waiting import finish
 
 DOCS = [{"title": "red shoe"}, {"title": "sneaker"}, {"title": "red sneaker"}, {"title": "sock"}]
@@ -152,14 +153,14 @@ async def test_where_nobody_has_anything_to_say_the_engine_is_not_asked(make_pip
 @pytest.mark.parametrize("blocking", [False, True])
 async def test_a_slow_plugin_is_skipped_in_time_and_reported(make_pipeline, engine, blocking):
     slow = Slow()
-    pipeline = make_pipeline({"slow": slow, "rules": Sneaker()}, timeout_s=0.05)
+    pipeline = make_pipeline({"slow": slow, "rules": Sneaker()}, timeout_s=0.5)
 
     began = time.perf_counter()
     run, answer = await serve(pipeline, engine, blocking=blocking)
     took = time.perf_counter() - began
     slow.gate.set()
 
-    assert took < 1
+    assert took < 4
     assert run.degraded == {"slow": "timeout"}
     assert [w.text for w in answer.plan.wordings] == ["red shoe", "sneaker"]
 
@@ -172,7 +173,7 @@ async def test_a_plugin_may_be_given_less_than_its_share(make_pipeline, engine):
     slow.gate.set()
 
     assert run.degraded == {"slow": "timeout"}
-    assert run.timings_s["rewrite"] < 1
+    assert run.timings_s["rewrite"] < 4
 
 
 async def test_the_clients_own_timeout_wins(make_pipeline, engine):
@@ -182,6 +183,7 @@ async def test_the_clients_own_timeout_wins(make_pipeline, engine):
     slow.gate.set()
 
     assert run.degraded == {"slow": "timeout"}
+    assert run.timings_s["rewrite"] < 4
 
 
 @pytest.mark.parametrize("blocking", [False, True])
@@ -206,7 +208,7 @@ async def test_a_failure_that_must_not_be_ignored_fails_the_search(make_pipeline
 async def test_a_full_pool_skips_plugins_and_serves_the_search(make_pipeline, engine):
     slow = Slow()
     pool = PluginPool(threads=1, queue=0)
-    pool.submit(lambda: slow.qrm_rewrite(None))
+    pool.submit(lambda: slow.qrm_rewrite(None), "slow")
 
     run, result = await serve(make_pipeline({"rules": Sneaker()}, pool=pool), engine)
     slow.gate.set()
@@ -237,22 +239,22 @@ def test_the_time_is_shared_by_the_stages_that_have_plugins(make_pipeline):
 
 def test_a_stage_leaves_what_it_did_not_spend_to_the_next(make_pipeline):
     run = Run.of(
-        make_pipeline({"rules": Sneaker(), "margin": Lengthy()}, timeout_s=9.0), blocking=True
+        make_pipeline({"rules": Sneaker(), "margin": Lengthy()}, timeout_s=900), blocking=True
     )
 
     run.ask_blocking(AskRewriters(Query("q")))
 
     assert run.stages_left == 2
-    assert run.share_s() == pytest.approx(9.0 / 2, rel=0.05)
+    assert run.share_s() == pytest.approx(900 / 2, rel=0.05)
 
 
 def test_a_stage_without_plugins_takes_no_share(make_pipeline):
-    run = Run.of(make_pipeline({"margin": Lengthy()}, timeout_s=9.0), blocking=True)
+    run = Run.of(make_pipeline({"margin": Lengthy()}, timeout_s=900), blocking=True)
 
     run.ask_blocking(AskRewriters(Query("q")))
 
     assert run.stages_left == 2
-    assert run.share_s() == pytest.approx(4.5, rel=0.05)
+    assert run.share_s() == pytest.approx(450, rel=0.05)
 
 
 def test_time_overspent_is_not_owed(make_pipeline):
@@ -297,7 +299,7 @@ async def test_a_plugin_learns_that_the_search_was_cancelled(make_pipeline, engi
 @pytest.mark.parametrize("blocking", [False, True])
 async def test_a_plugin_learns_that_its_time_is_over(make_pipeline, engine, blocking, caplog):
     attentive = Attentive()
-    pipeline = make_pipeline({"slow": attentive, "rules": Sneaker()}, timeout_s=0.05)
+    pipeline = make_pipeline({"slow": attentive, "rules": Sneaker()}, timeout_s=0.5)
 
     run, _ = await serve(pipeline, engine, blocking=blocking)
 
@@ -326,12 +328,12 @@ def test_nothing_is_logged_about_answers_that_nobody_waits_for(make_pipeline, en
             raise RuntimeError("late")
 
     late = LateFailure()
-    pipeline = make_pipeline({"late": late, "bad": Broken()}, timeout_s=0.02)
+    pipeline = make_pipeline({"late": late, "bad": Broken()}, timeout_s=0.5)
 
     asyncio.run(serve(pipeline, engine))
     late.gate.set()  # the loop is closed by now
     assert late.done.wait(5)
-    pipeline.pool.submit(lambda: None).result(5)
+    pipeline.pool.submit(lambda: None, "nobody").result(5)
     gc.collect()
 
     assert caplog.records == []
@@ -394,12 +396,13 @@ class Talkative(Lengthy):
     def __init__(self, delay_s=0.0, problem=None):
         super().__init__()
         self.explain_s, self.problem, self.asked, self.left_s = delay_s, problem, 0, 0.0
+        self.gate = threading.Event()
 
     @hookimpl
     def qrm_explain(self, query, hits):
         self.asked += 1
         self.left_s = patience().left_s()
-        time.sleep(self.explain_s)
+        self.gate.wait(self.explain_s)
         if self.problem:
             raise self.problem
         return [{"length": len(hit.source["title"])} for hit in hits]
@@ -422,12 +425,12 @@ async def test_who_judges_is_asked_why_only_where_that_is_wanted(make_pipeline, 
 
 async def test_explaining_takes_no_time_from_judging(make_pipeline, engine):
     plugin = Talkative()
-    pipeline = make_pipeline({"margin": plugin}, timeout_s=3.0)
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=300)
 
-    assert Run.of(pipeline).share_s() == pytest.approx(1.5)
-    await serve(pipeline, engine, explains=True, timeout_ms=2_000)
+    assert Run.of(pipeline).share_s() == pytest.approx(150)
+    await serve(pipeline, engine, explains=True, timeout_ms=200_000)
 
-    assert 1.5 < plugin.left_s <= 2.0  # a stage of two would have 1 s at most
+    assert 150 < plugin.left_s <= 200  # a stage of two would have 100 s at most
 
 
 @pytest.mark.parametrize(
@@ -435,16 +438,17 @@ async def test_explaining_takes_no_time_from_judging(make_pipeline, engine):
     [
         (Talkative(problem=RuntimeError("boom")), "error"),
         (Talkative(problem=OverloadError("full")), "saturated"),
-        (Talkative(delay_s=1.0), "timeout"),
+        (Talkative(delay_s=10.0), "timeout"),
     ],
 )
 async def test_a_failing_explanation_costs_nothing_but_itself(
     make_pipeline, engine, plugin, status
 ):
-    pipeline = make_pipeline({"margin": plugin}, timeout_s=0.6, breaker=lambda: Breaker(1, 10))
+    pipeline = make_pipeline({"margin": plugin}, timeout_s=1.0, breaker=lambda: Breaker(1, 10))
 
     run, answer = await serve(pipeline, engine, explains=True)
     again, _ = await serve(pipeline, engine, explains=True)
+    plugin.gate.set()
 
     assert ids(answer) == ids((await serve(pipeline, engine))[1])
     assert [(call.hook, call.status) for call in run.calls] == [

@@ -149,7 +149,8 @@ async def connect() -> AsyncIterator[Callable[..., Awaitable[Asking]]]:
     upstreams = []
 
     async def connect(*urls: str, **options) -> Asking:
-        options = {"timeout_ms": 2000, "connect_timeout_ms": 1000} | options
+        patient = {"timeout_ms": 20_000, "connect_timeout_ms": 10_000}
+        options = {**patient, "dead_node_backoff_ms": 30_000, **options}
         upstreams.append(ClusterUpstream(ClusterOptions(urls=urls, **options)))
         await upstreams[-1].start()
         return Asking(upstreams[-1])

@@ -55,10 +55,10 @@ async def test_a_reader_that_stops_makes_the_engine_wait(connect, start_engine, 
             await writer.drain()
             written += MEGABYTE // 16
 
-    upstream = await connect(await start_engine(make_engine(pour)), timeout_ms=300)
+    upstream = await connect(await start_engine(make_engine(pour)), timeout_ms=1_000)
     reply = await upstream.send(UpstreamRequest("GET", "/"))
 
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.5)
 
     assert written < 32 * MEGABYTE
     assert sum([len(chunk) async for chunk in reply.chunks()]) == 64 * MEGABYTE
@@ -91,7 +91,7 @@ async def test_a_body_that_fails_is_not_the_nodes_failure(connect, start_engine,
     with pytest.raises(ClientGoneError):
         await upstream.ask("POST", "/_bulk", body=upload())
 
-    await asyncio.wait_for(engine.hung_up.wait(), 1)
+    await asyncio.wait_for(engine.hung_up.wait(), 10)
     assert engine.bodies == []  # never seen as complete
 
 
@@ -127,7 +127,7 @@ async def test_cancelling_a_request_closes_its_connection(connect, start_engine,
 
     task.cancel()
 
-    await asyncio.wait_for(engine.hung_up.wait(), 1)
+    await asyncio.wait_for(engine.hung_up.wait(), 10)
     with pytest.raises(asyncio.CancelledError):
         await task
 
@@ -143,7 +143,7 @@ async def test_closing_a_reply_half_way_closes_its_connection(connect, start_eng
 
     await reply.close()
 
-    await asyncio.wait_for(engine.hung_up.wait(), 1)
+    await asyncio.wait_for(engine.hung_up.wait(), 10)
 
 
 async def test_closing_a_reply_that_was_read_keeps_the_connection(connect, start_engine, engine):

@@ -43,7 +43,7 @@ async def test_waiting_ends_after_silence(connected):
     with pytest.raises(TimeoutError):
         await connection.wait(0.1)
 
-    assert 0.09 < time.perf_counter() - began < 1
+    assert time.perf_counter() - began > 0.09
     assert not connection.usable
 
 

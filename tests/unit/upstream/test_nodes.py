@@ -14,7 +14,8 @@ from qrmiddleware.upstream.nodes import (
     UnreachedError,
 )
 
-PATIENCE = Patience(connect_s=1, silence_s=0.2)
+PATIENCE = Patience(connect_s=10, silence_s=10)
+HASTE = Patience(connect_s=10, silence_s=0.2)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def test_a_node_that_says_nothing_is_silent(node_at, start_engine, make_en
     url = await start_engine(make_engine(b""))
 
     with pytest.raises(SilentError, match=r"no reply within 0\.2 s") as caught:
-        await node_at(url).ask(UpstreamRequest("GET", "/"), PATIENCE)
+        await node_at(url).ask(UpstreamRequest("GET", "/"), HASTE)
 
     assert caught.value.status == 504
 
@@ -97,11 +98,11 @@ async def test_a_node_whose_connections_are_all_busy_is_given_up(
 ):
     url = await start_engine(make_engine(b""))
     node = node_at(url, connections_per_node=1)
-    first = asyncio.create_task(node.ask(UpstreamRequest("GET", "/"), Patience(1, 1)))
+    first = asyncio.create_task(node.ask(UpstreamRequest("GET", "/"), PATIENCE))
     await asyncio.sleep(0.05)
 
     with pytest.raises(BusyError, match="all 1 connections are busy"):
-        await node.ask(UpstreamRequest("GET", "/"), PATIENCE)
+        await node.ask(UpstreamRequest("GET", "/"), HASTE)
 
     first.cancel()
 
@@ -136,4 +137,4 @@ async def test_a_body_of_another_length_than_announced_is_not_sent_as_whole(
     with pytest.raises(RequestError, match="content-length"):
         await node.ask(request, PATIENCE)
 
-    await asyncio.wait_for(engine.hung_up.wait(), 1)
+    await asyncio.wait_for(engine.hung_up.wait(), 10)

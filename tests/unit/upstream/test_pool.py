@@ -1,5 +1,6 @@
 """Nodes in turn, and those that failed."""
 
+import time
 from collections import Counter
 
 import pytest
@@ -35,6 +36,10 @@ def chosen(pool, count):
 
 def test_nodes_are_chosen_in_turn(pool):
     assert chosen(pool, 9) == {"a": 3, "b": 3, "c": 3}
+
+
+def test_time_is_that_of_a_clock_that_nobody_sets():
+    assert NodePool(NODES, rest_s=1.0, longest_rest_s=4.0).clock is time.monotonic
 
 
 def test_a_node_that_failed_rests(pool, clock):

@@ -51,5 +51,5 @@ async def test_a_reply_may_be_closed_more_than_once(connect, start_engine, make_
         for _ in range(times):
             await reply.close()
 
-    await asyncio.wait_for(engine.hung_up.wait(), 1)
+    await asyncio.wait_for(engine.hung_up.wait(), 10)
     assert engine.connections == 3

@@ -405,7 +405,7 @@ def test_a_closed_iterator_ends_its_requests(teacher, pairs, server):
     outcomes.close()
 
     assert first.grade in ALL.values()
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 20
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from qrmiddleware.asking.pace import Pace
 from qrmiddleware.errors import ConfigError, UpstreamError
 from qrmiddleware.recipes.feedback.engine import engine_arm
 from qrmiddleware.recipes.feedback.offline import (
@@ -57,22 +58,24 @@ async def test_a_busy_engine_is_asked_again(arm, search_server, status):
     assert search.searches == 3
 
 
-async def test_no_other_search_is_sent_while_a_busy_engine_is_given_time(arm, search_server):
+async def test_no_other_search_is_sent_while_a_busy_engine_is_given_time(
+    arm, search_server, monkeypatch
+):
+    paused, pause = asyncio.Event(), Pace.pause
+    monkeypatch.setattr(Pace, "pause", lambda *args: pause(*args) or paused.set())
     search_server.broken["shoe"] = (429, "too busy")
     options = OfflineOptions(attempts=2, wait=lambda _: 0.2)
 
     async with OfflineSearch(arm, options) as search:
-        task = asyncio.create_task(search.find("shoe"))
-        while not search_server.searches:  # noqa: ASYNC110 another thread's doing
-            await asyncio.sleep(0.001)
         began = time.perf_counter()
-        await asyncio.sleep(0.05)
+        task = asyncio.create_task(search.find("shoe"))
+        await asyncio.wait_for(paused.wait(), 10)
         await search.find("hat")
         waited = time.perf_counter() - began
         with pytest.raises(UpstreamError):
             await task
 
-    assert waited > 0.15
+    assert waited >= 0.195
 
 
 async def test_an_engine_that_stays_busy_is_given_up_and_may_be_asked_later(
