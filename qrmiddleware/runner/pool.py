@@ -1,6 +1,7 @@
 """Threads that plugins are called in."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ class _Task:
     future: Future[Any] = field(default_factory=Future[Any])
 
 
+_Tasks = SimpleQueue[_Task | None]
+
+
 class PluginPool:
     """Threads for plugin calls; takes no more calls than it can hold.
 
@@ -40,10 +44,12 @@ class PluginPool:
         self._threads: list[threading.Thread] = []
         self._idle = threading.Semaphore(0)
         self._room = threading.BoundedSemaphore(threads + queue)
-        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._tasks: _Tasks = SimpleQueue()
         self._under_way: set[_Task] = set()
         self._closed = False
         self._lock = threading.Lock()
+        # a pool that nobody closed and nobody has any more leaves no threads
+        weakref.finalize(self, _dismiss, self._threads, self._tasks).atexit = False
 
     def submit(self, call: Callable[[], Any], who: str) -> Future[Any] | None:
         """Start a call, or return ``None`` if there is no room, or no more calls are taken.
@@ -76,8 +82,7 @@ class PluginPool:
         with self._lock:
             self._closed = True
             self._drop_those_that_wait()
-            for _ in self._threads:
-                self._tasks.put(None)
+            _dismiss(self._threads, self._tasks)
         end_s = monotonic() + patience_s
         for thread in self._threads:
             thread.join(max(0.0, end_s - monotonic()))
@@ -97,24 +102,33 @@ class PluginPool:
         if self._idle.acquire(blocking=False) or len(self._threads) == self._most_threads:
             return
         name = f"qrm-plugin-{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        shared = (self._tasks, self._under_way, self._idle)
+        thread = threading.Thread(target=_work, args=shared, name=name, daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the system gives no more: those that there are do it all
             return
         self._threads.append(thread)
 
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            if task.future.set_running_or_notify_cancel():
-                self._under_way.add(task)
-                try:
-                    answer = task.call()
-                except BaseException as error:  # noqa: BLE001 for whoever reads the future
-                    task.future.set_exception(error)
-                else:
-                    task.future.set_result(answer)
-                    del answer
-                self._under_way.discard(task)
-            del task  # a thread that is free holds nothing of a search
-            self._idle.release()
+
+def _dismiss(threads: list[threading.Thread], tasks: _Tasks) -> None:
+    """Let every thread end after what it does."""
+    for _ in threads:
+        tasks.put(None)
+
+
+def _work(tasks: _Tasks, under_way: set[_Task], idle: threading.Semaphore) -> None:
+    """Do what there is to do; knows nothing of the pool, which may go meanwhile."""
+    while (task := tasks.get()) is not None:
+        if task.future.set_running_or_notify_cancel():
+            under_way.add(task)
+            try:
+                answer = task.call()
+            except BaseException as error:  # noqa: BLE001 for whoever reads the future
+                task.future.set_exception(error)
+            else:
+                task.future.set_result(answer)
+                del answer
+            under_way.discard(task)
+        del task  # a thread that is free holds nothing of a search
+        idle.release()

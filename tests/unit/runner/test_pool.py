@@ -30,15 +30,15 @@ def test_calls_run_off_the_callers_thread(pool):
 
 def test_a_thread_that_is_free_is_used_again():
     pool = PluginPool(threads=8, queue=0)
-    before = threading.active_count()
+    before = set(threading.enumerate())
 
     for _ in range(12):
         ask(pool, lambda: None).result(SOON_S)
         time.sleep(0.01)
-    more = threading.active_count() - before
+    threads = set(threading.enumerate()) - before
     pool.close()
 
-    assert more < 8
+    assert 1 <= len(threads) < 8
 
 
 def test_as_many_calls_run_at_a_time_as_there_are_threads(pool):
@@ -146,6 +146,25 @@ def test_calls_that_end_in_time_are_waited_for():
 
     assert written == ["evidence"]
     assert pool.close() == []
+
+
+def test_a_pool_that_nobody_has_any_more_leaves_no_threads():
+    before = set(threading.enumerate())
+    pool = PluginPool(threads=4, queue=0)
+    gate = threading.Event()
+    calls = [ask(pool, gate.wait) for _ in range(4)]
+    gate.set()
+    for call in calls:
+        call.result(SOON_S)
+    threads = set(threading.enumerate()) - before
+
+    del pool, call, calls
+    gc.collect()
+
+    assert len(threads) == 4
+    for thread in threads:
+        thread.join(SOON_S)
+        assert not thread.is_alive()
 
 
 def test_where_the_system_gives_no_more_threads_those_that_there_are_do_it_all(pool, monkeypatch):
