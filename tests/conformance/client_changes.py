@@ -266,7 +266,8 @@ def cluster(client: Elasticsearch) -> None:
     client.cluster.put_settings(persistent=setting)
     client.cluster.put_settings(persistent=dict.fromkeys(setting))
     lenient(client).cluster.put_settings(persistent={"no.such.setting": 1})
-    client.cluster.pending_tasks()
+    client.cluster.health(wait_for_events="languid", filter_path="timed_out")
+    client.cluster.pending_tasks()  # none is left then
     client.cluster.remote_info()
     client.cluster.reroute(dry_run=True, metric="none")
     lenient(client).cluster.allocation_explain()
