@@ -224,6 +224,11 @@ def scripts_without_their_module(client: Elasticsearch) -> None:
     client.get_script_context(filter_path="contexts.name")
 
 
+def settled(client: Elasticsearch) -> None:
+    """Wait until the cluster has no task of its own left to do."""
+    client.cluster.health(wait_for_events="languid", filter_path="timed_out")
+
+
 @case("cat", writes=True)
 def cat(client: Elasticsearch) -> None:
     fill(client)
@@ -238,6 +243,7 @@ def cat(client: Elasticsearch) -> None:
     client.cat.templates(name="conf*")
     client.cat.plugins()
     client.cat.repositories()
+    settled(client)
     client.cat.pending_tasks()
     client.cat.fielddata(h="field")
     client.cat.component_templates(name="conf*")
@@ -266,8 +272,8 @@ def cluster(client: Elasticsearch) -> None:
     client.cluster.put_settings(persistent=setting)
     client.cluster.put_settings(persistent=dict.fromkeys(setting))
     lenient(client).cluster.put_settings(persistent={"no.such.setting": 1})
-    client.cluster.health(wait_for_events="languid", filter_path="timed_out")
-    client.cluster.pending_tasks()  # none is left then
+    settled(client)
+    client.cluster.pending_tasks()
     client.cluster.remote_info()
     client.cluster.reroute(dry_run=True, metric="none")
     lenient(client).cluster.allocation_explain()
