@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import BaseModel
 
 from qrmiddleware.config.load import load_settings
@@ -273,6 +275,17 @@ async def serving(service: Service) -> AsyncIterator[int]:
         for connection in list(server.server_state.connections):
             connection.transport.close()
         await asyncio.sleep(0)
+
+
+@pytest.fixture(scope="session")
+def tls_sides() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return how 127.0.0.1 serves TLS, and how a client trusts it."""
+    authority = trustme.CA()
+    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    return served, trusting
 
 
 @pytest.fixture

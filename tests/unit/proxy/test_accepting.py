@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import errno
 import socket
-import ssl
 import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import trustme
 
 from qrmiddleware.config.settings import ListenSettings
 from qrmiddleware.proxy import accepting
@@ -175,12 +173,8 @@ async def test_closed_while_it_waits_for_descriptors_it_stays_closed(listener, m
     assert taken == []
 
 
-def test_who_does_not_speak_tls_leaves_nothing_behind(listener):
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+def test_who_does_not_speak_tls_leaves_nothing_behind(listener, tls_sides):
+    context, trusting = tls_sides
 
     async def serve() -> int:
         taken, held = [], []

@@ -3,11 +3,9 @@
 import asyncio
 import json
 import socket
-import ssl
 import sys
 
 import pytest
-import trustme
 from prometheus_client.parser import text_string_to_metric_families
 
 from qrmiddleware.proxy.patience import unread_by_client_bytes
@@ -250,14 +248,10 @@ async def test_who_does_not_read_on_is_let_go_and_so_is_the_engine(hasty, write_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system's queue is asked on Linux only")
 @pytest.mark.parametrize("tls", [False, True])
-def test_what_a_client_has_not_read_shrinks_with_what_it_reads(tls):
+def test_what_a_client_has_not_read_shrinks_with_what_it_reads(tls, tls_sides):
     import uvloop  # noqa: PLC0415 does not exist on Windows
 
-    authority = trustme.CA()
-    served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(served)
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    served, trusting = tls_sides
     client_side = {"ssl": trusting, "server_hostname": "127.0.0.1"} if tls else {}
 
     async def seen() -> tuple[int, int, int]:
